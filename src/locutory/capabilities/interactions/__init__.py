@@ -1,0 +1,1 @@
+"""The words that all products share about a conversation."""
