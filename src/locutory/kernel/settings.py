@@ -1,0 +1,132 @@
+"""Typed settings. Every default starts without environment, key or server.
+
+Names are `LOCUTORY_<AREA>__<NAME>`; a `.env` file in the working directory is read as well.
+"""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ServerSettings(BaseModel):
+    """The HTTP side."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535)
+    max_body_bytes: int = 520 * 1024 * 1024
+    public_url: str | None = None
+
+
+class DatabaseSettings(BaseModel):
+    """Where rows live. Without `url`, one SQLite file in the data directory."""
+
+    url: str | None = None
+    migration_url: str | None = Field(
+        default=None, description="owner's address on PostgreSQL; `url` is then the plain role"
+    )
+    pool_size: int = Field(default=8, ge=1)
+    busy_timeout_s: float = Field(default=10.0, gt=0)
+
+
+class AuthSettings(BaseModel):
+    """Logins and tokens."""
+
+    mode: Literal["password", "open_loopback"] = "password"
+    access_minutes: int = Field(default=15, ge=1)
+    refresh_days: int = Field(default=30, ge=1)
+    lockout_failures: int = Field(default=8, ge=1)
+    lockout_minutes: int = Field(default=15, ge=1)
+
+
+class JobSettings(BaseModel):
+    """The durable queue."""
+
+    lease_s: float = Field(default=120.0, gt=0)
+    poll_s: float = Field(default=1.0, gt=0, description="how often an idle worker looks by itself")
+    claim_batch: int = Field(default=64, ge=1)
+    max_lost: int = Field(default=3, ge=1, description="workers that may die on a job: then poison")
+    keep_done_hours: int = Field(default=72, ge=0)
+    drain_s: float = Field(default=30.0, ge=0)
+
+
+class CryptoSettings(BaseModel):
+    """The key ring, `id:base64,id:base64`; the first id encrypts. Empty: made at first start."""
+
+    keys: SecretStr | None = None
+
+
+class HttpSettings(BaseModel):
+    """Calls to the outside."""
+
+    allow_private_hosts: tuple[str, ...] = Field(
+        default=(), description="host or host:port that tenants' addresses may reach though private"
+    )
+    connect_timeout_s: float = 10.0
+    idle_timeout_s: float = 60.0
+
+
+class LimitSettings(BaseModel):
+    """Rates per principal and route group, in the notation of the limits library."""
+
+    storage: str = "async+memory://"
+    default: str = "1200/minute"
+    login: str = "60/minute"
+
+
+class SttSettings(BaseModel):
+    """Speech to text; `auto` takes the best engine that is there."""
+
+    provider: str = "auto"
+    concurrency: int = Field(default=30, ge=1)
+    timeout_s: float = 900.0
+    stub_latency_s: float = 0.3
+
+
+class LlmSettings(BaseModel):
+    """The language model; `rules` needs none."""
+
+    provider: Literal["rules", "openai_compatible"] = "rules"
+    base_url: str | None = None
+    model: str | None = None
+    api_key: SecretStr | None = None
+    timeout_s: float = 60.0
+    concurrency: int = Field(default=16, ge=1)
+
+
+class Settings(BaseSettings):
+    """All settings of a server."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="LOCUTORY_", env_nested_delimiter="__", env_file=".env", extra="ignore"
+    )
+
+    data_dir: Path = Path("locutory-data")
+    production: bool = False
+    only: tuple[str, ...] = Field(default=(), description="products to mount; empty: all")
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["auto", "json", "console"] = "auto"
+    failpoint: str | None = None
+
+    server: ServerSettings = ServerSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    auth: AuthSettings = AuthSettings()
+    jobs: JobSettings = JobSettings()
+    crypto: CryptoSettings = CryptoSettings()
+    http: HttpSettings = HttpSettings()
+    limits: LimitSettings = LimitSettings()
+    stt: SttSettings = SttSettings()
+    llm: LlmSettings = LlmSettings()
+
+    @cached_property
+    def database_url(self) -> str:
+        """The database address in SQLAlchemy's notation."""
+        url = self.database.url
+        if url is None:
+            return f"sqlite+aiosqlite:///{self.data_dir / 'locutory.db'}"
+        for prefix in ("postgresql://", "postgres://"):
+            if url.startswith(prefix):
+                return "postgresql+psycopg://" + url.removeprefix(prefix)
+        return url
