@@ -1,0 +1,102 @@
+"""Bringing the schema up to date, under a lock; Alembic is loaded only when there is work."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, create_engine, inspect, text
+from sqlalchemy.engine import make_url
+
+from locutory.kernel.db.dialect import is_sqlite
+from locutory.kernel.errors import ConfigError
+
+VERSIONS = Path(__file__).parent / "migrations" / "versions"
+_LOCK_ID = 0x10C0708
+
+
+def head() -> str:
+    """The newest revision: versions are numbered files, `0001_initial.py`."""
+    return max(path.stem for path in VERSIONS.glob("[0-9]*.py"))
+
+
+def sync_url(url: str) -> str:
+    """The address for a blocking driver."""
+    return url.replace("sqlite+aiosqlite:", "sqlite:")
+
+
+def current(url: str) -> str | None:
+    """The revision of the database, None if it is empty. Blocking."""
+    path = make_url(url).database
+    if is_sqlite(url) and path and not Path(path).exists():
+        return None
+    engine = create_engine(sync_url(url))
+    try:
+        with engine.connect() as connection:
+            return _revision(connection)
+    finally:
+        engine.dispose()
+
+
+def migrate(url: str) -> str | None:
+    """Bring the database to `head`; return the revision it had before. Blocking, safe to race."""
+    if is_sqlite(url):
+        Path(make_url(url).database or "").parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(sync_url(url))
+    try:
+        with _lock(url, engine) as connection:
+            before = _revision(connection)
+            if before != head():
+                _upgrade(connection)
+            return before
+    finally:
+        engine.dispose()
+
+
+def require_current(url: str) -> None:
+    """Raise ConfigError unless the schema is at `head`. On PostgreSQL only `migrate` migrates."""
+    found = current(url)
+    if found != head():
+        raise ConfigError(
+            f"the database schema is {found or 'empty'}, this version needs {head()}: "
+            "run `locutory migrate` as the schema's owner",
+            code="SCHEMA_OLD",
+        )
+
+
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+@contextmanager
+def _lock(url: str, engine: Any) -> Iterator[Connection]:
+    if is_sqlite(url):
+        lock_path = Path(f"{make_url(url).database}.migrate-lock")
+        with lock_path.open("w") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            with engine.connect() as connection:
+                yield connection
+        return
+    with engine.connect() as connection:
+        connection.execute(text("SELECT pg_advisory_lock(:id)"), {"id": _LOCK_ID})
+        connection.commit()
+        try:
+            yield connection
+        finally:
+            connection.rollback()
+            connection.execute(text("SELECT pg_advisory_unlock(:id)"), {"id": _LOCK_ID})
+            connection.commit()
+
+
+def _upgrade(connection: Connection) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(VERSIONS.parent))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+    connection.commit()
