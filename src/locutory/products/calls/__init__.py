@@ -1,0 +1,1 @@
+"""Post-call analytics: recordings in, transcripts, scores, search and answers out."""

@@ -1,0 +1,1 @@
+"""Calls, their transcripts and what was judged of them."""

@@ -1,0 +1,158 @@
+"""Tables of calls. Personal columns (`*_enc`) hold what the key ring encrypted (AAD: the row)."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Index, LargeBinary, UniqueConstraint, literal_column, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from locutory.kernel.clock import utc_now
+from locutory.kernel.db import TenantModel
+
+
+class CallRecord(TenantModel):
+    """One call. `status` is the seed's milestone, `stage` and `stage_state` tell the rest."""
+
+    __tablename__ = "calls_record"
+
+    callid: Mapped[str]
+    kind: Mapped[str] = mapped_column(default="call")
+    direction: Mapped[str] = mapped_column(default="unknown")
+    customer_phone_enc: Mapped[bytes | None] = mapped_column(LargeBinary)
+    customer_phone_hash: Mapped[str | None]
+    phone_last4: Mapped[str | None]
+    agent_id: Mapped[str | None]
+    agent_name: Mapped[str | None]
+    disposition: Mapped[str | None]
+    started_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    audio_url_enc: Mapped[bytes | None] = mapped_column(LargeBinary)
+    audio_key: Mapped[str | None]
+    audio_sha256: Mapped[str | None]
+    audio_ms: Mapped[int | None]
+    channels: Mapped[int | None]
+    true_stereo: Mapped[bool | None]
+    sidecar_key: Mapped[str | None]
+    sidecar_name: Mapped[str | None]
+    source_hash: Mapped[str]
+    language: Mapped[str | None]
+    status: Mapped[str] = mapped_column(default="pending")
+    status_reason: Mapped[str | None]
+    status_detail: Mapped[str | None]
+    stage: Mapped[str] = mapped_column(default="transcribe")
+    stage_state: Mapped[str] = mapped_column(default="queued")
+    epoch: Mapped[int] = mapped_column(default=1)
+    transcript_version: Mapped[int] = mapped_column(default=0)
+    has_words: Mapped[bool] = mapped_column(default=False)
+    overall_score: Mapped[float | None]
+    sentiment_score: Mapped[float | None]
+    bant_score: Mapped[float | None]
+    talk_ratio: Mapped[float | None]
+    summary_short: Mapped[str | None]
+    partial: Mapped[bool] = mapped_column(default=False)
+    degraded: Mapped[bool] = mapped_column(default=False)
+    flags: Mapped[list[str]] = mapped_column(default=list)
+    custom: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    updated_at: Mapped[datetime] = mapped_column(default=utc_now, onupdate=utc_now)
+    done_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "callid"),
+        Index("ix_calls_record_started", "tenant_id", "started_at", "id"),
+        Index("ix_calls_record_status", "tenant_id", "status", "started_at", "id"),
+        Index("ix_calls_record_agent", "tenant_id", "agent_id", "started_at", "id"),
+        Index("ix_calls_record_direction", "tenant_id", "direction", "started_at", "id"),
+        Index(
+            "ix_calls_record_score",
+            "tenant_id",
+            text("coalesce(overall_score, -1)"),
+            "id",
+        ),
+        Index("ix_calls_record_duration", "tenant_id", text("coalesce(audio_ms, -1)"), "id"),
+        Index(
+            "ix_calls_record_sentiment",
+            "tenant_id",
+            text("coalesce(sentiment_score, -2)"),
+            "id",
+        ),
+    )
+
+
+# Unknown values sort last in a descending list; the indexes above have the same expressions.
+SORTS: dict[str, Any] = {
+    "started_at": CallRecord.started_at,
+    "score": literal_column("coalesce(overall_score, -1)"),
+    "duration": literal_column("coalesce(audio_ms, -1)"),
+    "sentiment": literal_column("coalesce(sentiment_score, -2)"),
+}
+
+
+class CallStageRun(TenantModel):
+    """A stage of a call: how it went, by which engine, and a failure's own words."""
+
+    __tablename__ = "calls_stage_run"
+
+    call_id: Mapped[UUID]
+    stage: Mapped[str]
+    run_no: Mapped[int]
+    state: Mapped[str]
+    attempts: Mapped[int]
+    engine: Mapped[str | None]
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    engine_ms: Mapped[int | None]
+    error_class: Mapped[str | None]
+    error_code: Mapped[str | None]
+    error_detail: Mapped[str | None]
+
+    __table_args__ = (UniqueConstraint("call_id", "stage", "run_no"),)
+
+
+class CallTranscript(TenantModel):
+    """A version of a transcript.
+
+    `turns` is the redacted list `[{idx, start_ms, end_ms, role, speaker, channel, text,
+    confidence, role_confidence, flags}]`; `raw_enc` the same list's raw texts, encrypted.
+    """
+
+    __tablename__ = "calls_transcript"
+
+    call_id: Mapped[UUID]
+    version: Mapped[int]
+    epoch: Mapped[int]
+    origin: Mapped[str]
+    engine: Mapped[str]
+    language: Mapped[str | None]
+    duration_ms: Mapped[int]
+    word_count: Mapped[int]
+    turns: Mapped[list[Any]]
+    raw_enc: Mapped[bytes | None] = mapped_column(LargeBinary)
+    quality: Mapped[dict[str, Any]]
+
+    __table_args__ = (UniqueConstraint("call_id", "version"),)
+
+
+class CallMetric(TenantModel):
+    """The conversation's figures (calls seed, section 11), one row a call."""
+
+    __tablename__ = "calls_metric"
+
+    call_id: Mapped[UUID] = mapped_column(unique=True)
+    transcript_version: Mapped[int]
+    basis: Mapped[str]
+    figures: Mapped[dict[str, Any]]
+
+
+class CallAnalysis(TenantModel):
+    """The aggregated analysis blob of one run of the agents."""
+
+    __tablename__ = "calls_analysis"
+
+    call_id: Mapped[UUID]
+    version: Mapped[int]
+    transcript_version: Mapped[int]
+    analysis: Mapped[dict[str, Any]]
+    meta: Mapped[dict[str, Any]]
+
+    __table_args__ = (UniqueConstraint("call_id", "version"),)
