@@ -17,7 +17,7 @@ TENANT = UUID(int=7)
 async def states(storage: Storage) -> dict[str, int]:
     async with storage.read(None) as session:
         rows = await session.execute(text("SELECT state, count(*) FROM kernel_job GROUP BY state"))
-        return dict(list(map(tuple, rows)))
+        return dict(rows.all())
 
 
 def worker_of(storage: Storage, *kinds: JobKind, slots: int = 8) -> Worker:

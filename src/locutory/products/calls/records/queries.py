@@ -156,4 +156,4 @@ async def same_audio(db: Session, sha256: str, except_id: UUID) -> str | None:
 async def status_counts(db: Session) -> dict[str, int]:
     """How many calls stand at each milestone."""
     rows = await db.execute(select(_R.status, func.count()).group_by(_R.status))
-    return dict(list(rows.tuples()))
+    return dict(rows.all())
