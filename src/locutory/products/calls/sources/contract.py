@@ -60,7 +60,7 @@ class Taken:
 
 
 class CallidInvalid(InvalidError):
-    """A call id has 1 to 128 characters of A-Z a-z 0-9 . _ : @ + -"""
+    """A call id has 1 to 128 of the A-Z a-z 0-9 . _ : @ + - characters."""
 
     code = "CALLID_INVALID"
 
