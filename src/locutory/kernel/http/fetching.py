@@ -95,7 +95,7 @@ class _Sink:
         return self._hash.hexdigest()
 
 
-class _Interrupted(Exception):  # noqa: N818 - a signal to resume, never seen outside
+class _Interrupted(Exception):
     def __init__(self, etag: str) -> None:
         self.etag = etag
 

@@ -45,9 +45,7 @@ def _copy(source: BinaryIO, path: Path, max_bytes: int) -> Spooled:
         while chunk := source.read(_CHUNK):
             size += len(chunk)
             if size > max_bytes:
-                raise TooLargeError(
-                    f"more than {max_bytes // 1024**2} MB", code="AUDIO_TOO_LARGE"
-                )
+                raise TooLargeError(f"more than {max_bytes // 1024**2} MB", code="AUDIO_TOO_LARGE")
             digest.update(chunk)
             target.write(chunk)
     return Spooled(path, digest.hexdigest(), size)
@@ -58,9 +56,7 @@ def call_prefix(tenant_id: UUID, callid: str) -> str:
     return f"calls/{tenant_id}/{uuid5(tenant_id, callid)}"
 
 
-async def keep_audio(
-    blobs: BlobStore, tenant_id: UUID, callid: str, file: Spooled
-) -> AudioRef:
+async def keep_audio(blobs: BlobStore, tenant_id: UUID, callid: str, file: Spooled) -> AudioRef:
     """Store a recording under its content's hash: the same upload twice is one file."""
     key = f"{call_prefix(tenant_id, callid)}/original-{file.sha256[:16]}"
     if await blobs.size(key) != file.size_bytes:
