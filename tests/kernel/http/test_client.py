@@ -25,6 +25,7 @@ from locutory.kernel.http.replies import (
     retry_after,
 )
 from locutory.kernel.settings import HttpSettings
+from locutory.kernel.telemetry.metrics import Metrics
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -212,6 +213,43 @@ async def test_a_delivery_into_the_private_network_is_blocked() -> None:
         await client.deliver("http://hook.test/", b"")
 
     await client.close()
+
+
+async def test_calls_are_counted_by_provider_and_result(server, reply: Callable) -> None:
+    metrics = Metrics()
+    client = HttpClient(HttpSettings(), metrics=metrics)
+    server.answer = reply(200, b"1")
+    await client.get_json(server.url(), engine="stub")
+    server.answer = reply(503)
+    for _ in range(5):
+        with pytest.raises(EngineUnavailable):
+            await client.get_json(server.url(), engine="stub")
+
+    text = metrics.render().decode()
+
+    assert 'outbound_requests_total{provider="stub",result="ok"} 1.0' in text
+    assert 'outbound_requests_total{provider="stub",result="transient_network"} 5.0' in text
+    assert 'provider_inflight{provider="stub"} 0.0' in text
+    assert 'provider_breaker_state{provider="stub"} 2.0' in text
+    await client.close()
+
+
+async def test_five_hundred_calls_run_at_once(client: HttpClient, server, reply: Callable) -> None:
+    all_here = asyncio.Event()
+
+    async def when_all_here(asked) -> None:
+        if len(server.asked) == 500:
+            all_here.set()
+        await all_here.wait()
+        await reply(200, b"1")(asked)
+
+    server.answer = when_all_here
+
+    answers = await asyncio.gather(
+        *(client.get_json(server.url(), engine="stub") for _ in range(500))
+    )
+
+    assert answers == [1] * 500
 
 
 def test_a_stated_wait_is_read_as_seconds_or_as_a_date() -> None:

@@ -82,11 +82,14 @@ class _Sink:
         self._hash.update(data)
         try:
             self._file.write(data)
+            self._file.flush()
         except OSError as error:
             raise StorageUnavailableError("the file cannot be written here") from error
 
     def restart(self) -> None:
         """Forget everything that arrived."""
+        if self.size == 0:
+            return
         self._file.seek(self._start)
         self._file.truncate()
         self._buffer, self._hash, self.size = bytearray(), hashlib.sha256(), 0
