@@ -50,6 +50,17 @@ async def test_json_goes_out_and_comes_back(client: HttpClient, server, reply: C
     assert (asked.headers["x-key"], asked.headers["content-type"]) == ("k", "application/json")
 
 
+async def test_proxy_variables_are_not_honoured(
+    client: HttpClient, server, reply: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.answer = reply(200, b"1")
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+
+    assert await client.get_json(server.url(), engine="stub") == 1
+    assert await client.deliver(server.url(), b"") == 200
+
+
 async def test_a_file_is_uploaded_in_a_form(
     client: HttpClient, server, reply: Callable, tmp_path: Path
 ) -> None:

@@ -135,7 +135,7 @@ class Fetch:
         sink = _Sink(file)
         began = asyncio.get_running_loop().time()
         with network_errors(RemoteUnavailableError):
-            async with asyncio.timeout(self._limits.total_s(self._max_bytes)) as scope:
+            async with asyncio.timeout(self._limits.floor_s) as scope:
                 etag: str | None = None
                 for _ in range(RESUMES + 1):
                     try:
