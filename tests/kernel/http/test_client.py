@@ -1,11 +1,17 @@
 import asyncio
+import ssl
 import sys
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from subprocess import run
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from locutory.kernel.errors import (
     EngineAuthError,
@@ -14,6 +20,7 @@ from locutory.kernel.errors import (
     EngineUnavailable,
     InputError,
     InvalidOutput,
+    LocutoryError,
 )
 from locutory.kernel.http.breaker import BreakerOpenError
 from locutory.kernel.http.client import HttpClient
@@ -201,7 +208,7 @@ async def test_a_delivery_arrives(client: HttpClient, server, reply: Callable) -
     ],
 )
 async def test_a_failed_delivery_says_whether_to_try_again(
-    client: HttpClient, server, reply: Callable, status: int, error: type[Exception], code: str
+    client: HttpClient, server, reply: Callable, status: int, error: type[LocutoryError], code: str
 ) -> None:
     server.answer = reply(status, Location="http://127.0.0.1:1/")
 
@@ -261,6 +268,49 @@ async def test_five_hundred_calls_run_at_once(client: HttpClient, server, reply:
     )
 
     assert answers == [1] * 500
+
+
+@pytest.fixture
+def self_signed(tmp_path: Path) -> ssl.SSLContext:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    made = (
+        x509.CertificateBuilder(issuer_name=name, subject_name=name, public_key=key.public_key())
+        .serial_number(1)
+        .not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
+        .not_valid_after(datetime(2100, 1, 1, tzinfo=UTC))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False
+        )
+        .sign(key, hashes.SHA256())
+    )
+    pem = tmp_path / "both.pem"
+    pem.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        + made.public_bytes(serialization.Encoding.PEM)
+    )
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(pem)
+    return context
+
+
+async def test_a_certificate_that_nobody_vouches_for_is_refused(
+    client: HttpClient, server, self_signed: ssl.SSLContext
+) -> None:
+    listener = await asyncio.start_server(server.serve, "127.0.0.1", 0, ssl=self_signed)
+    url = f"https://127.0.0.1:{listener.sockets[0].getsockname()[1]}/"
+
+    with pytest.raises(EngineUnavailable, match="certificate"):
+        await client.get_json(url, engine="stub")
+    with pytest.raises(RemoteUnavailableError, match="certificate"):
+        await client.deliver(url, b"{}")
+
+    assert server.asked == []
+    listener.close()
 
 
 def test_a_stated_wait_is_read_as_seconds_or_as_a_date() -> None:
