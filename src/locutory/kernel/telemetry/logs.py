@@ -5,7 +5,6 @@ request or a job are bound once (`bound`), so that code far below need not carry
 """
 
 import logging
-import logging.config
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
