@@ -1,9 +1,7 @@
 """Making a call findable."""
 
-import asyncio
-
 from locutory.capabilities.knowledge import api as knowledge
-from locutory.engines.embeddings import Embeddings
+from locutory.engines.embeddings.base import Embedder
 from locutory.kernel.clock import utc_now
 from locutory.kernel.db import Session
 from locutory.kernel.events import emit
@@ -38,8 +36,8 @@ async def index(ctx: Context) -> None:
         "score": record.overall_score,
         "sentiment": record.sentiment_score,
     }
-    embedder = ctx.services.get(Embeddings)  # type: ignore[type-abstract] # a port is its own key
-    prepared = await asyncio.to_thread(knowledge.prepare, transcript, embedder)
+    embedder = ctx.services.get(Embedder)  # type: ignore[type-abstract] # a port is its own key
+    prepared = await knowledge.prepare(transcript, embedder)
 
     async def store(tx: Session) -> None:
         current = await queries.get_by_id(tx, record.id)
