@@ -206,3 +206,19 @@ def create_app(server: Server, *, work: bool = True) -> FastAPI:
         return Response(server.metrics.render(), media_type=CONTENT_TYPE)
 
     return app
+
+
+def from_environment() -> FastAPI:
+    """The app that the environment describes, for servers that import one."""
+    return create_app(compose(Settings()))
+
+
+def route_lines(app: FastAPI) -> list[str]:
+    """`METHOD PATH` for every route, sorted by path; a WebSocket's method is WS."""
+    lines = []
+    for route in app.routes:
+        path = getattr(route, "path", "")
+        for method in getattr(route, "methods", None) or {"WS"}:
+            if method != "HEAD":
+                lines.append(f"{method} {path}")
+    return sorted(lines, key=lambda line: line.split(" ")[::-1])

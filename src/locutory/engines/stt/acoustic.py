@@ -2,7 +2,6 @@
 
 import asyncio
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -16,6 +15,7 @@ from locutory.engines.stt.base import (
     NO_SPEECH,
     BaseSTT,
     Capabilities,
+    Heard,
     Segment,
     STTRequest,
     STTResult,
@@ -28,15 +28,6 @@ FALSE_STEREO = "FALSE_STEREO"
 BLEED = "BLEED"
 ONE_VOICE = "ONE_VOICE"
 _SIDES = ("left", "right")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Heard:
-    """What one file gave: its length, its turns, and what a person should know about it."""
-
-    duration_ms: int
-    segments: tuple[Segment, ...]
-    warnings: tuple[str, ...] = ()
 
 
 class AcousticSTT(BaseSTT):

@@ -120,6 +120,15 @@ class STTResult:
         return any(segment.text for segment in self.segments)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """What one file gave: its length, its turns, and what a person should know about it."""
+
+    duration_ms: int
+    segments: tuple[Segment, ...]
+    warnings: tuple[str, ...] = ()
+
+
 class STTProvider(Protocol):
     """A speech engine."""
 

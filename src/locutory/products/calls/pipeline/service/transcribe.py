@@ -21,7 +21,7 @@ from locutory.engines.stt import (
     STTResult,
     grade,
     listen,
-    read_sidecar,
+    parse_sidecar,
 )
 from locutory.kernel.clock import utc_now
 from locutory.kernel.cpu import CpuPool
@@ -165,7 +165,7 @@ async def _sidecar(
     blobs = ctx.services.get(BlobStore)  # type: ignore[type-abstract] # a port is its own key
     data = await blobs.get(record.sidecar_key)
     duration_ms = None if sound is None else sound.probe.duration_ms
-    result = read_sidecar(data, name=record.sidecar_name or "", duration_ms=duration_ms)
+    result = parse_sidecar(data, duration_ms=duration_ms)
     if result is None:
         log.warning("sidecar of another shape is ignored", callid=record.callid)
         return frozenset({"sidecar_ignored"})
