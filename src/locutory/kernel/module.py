@@ -10,7 +10,6 @@ from locutory.kernel.jobs import JobKind
 from locutory.kernel.telemetry.health import Check
 
 
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Module:
     """What a module registers with the composition root.

@@ -9,7 +9,9 @@ from locutory.kernel.errors import ConfigError
 def get_stt_provider(
     name: str = "embedded", *, pool: ProcessPoolExecutor | None = None
 ) -> STTProvider:
-    """Return the engine of that name, for `auto` the best one there is; `pool` runs the work of engines that compute here.
+    """Return the engine of that name, for `auto` the best one there is.
+
+    `pool` runs the work of engines that compute here.
 
     Raises ConfigError for a name that nobody registered.
     """

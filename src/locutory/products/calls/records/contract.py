@@ -7,7 +7,6 @@ from typing import ClassVar
 from locutory.kernel.errors import NotFoundError
 from locutory.kernel.events import Event
 
-
 COLLECTION = "calls"  # where the words of calls are searched
 
 

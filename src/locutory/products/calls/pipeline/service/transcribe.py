@@ -15,11 +15,9 @@ from locutory.engines.media.base import Probe
 from locutory.engines.stt import (
     Heard,
     Part,
-    Quality,
     STTProvider,
     STTRequest,
     STTResult,
-    grade,
     listen,
     parse_sidecar,
 )
@@ -33,6 +31,7 @@ from locutory.kernel.jobs import Context, JobSpec
 from locutory.kernel.provenance import Provenance, Source
 from locutory.kernel.redact import Redactor
 from locutory.products.calls.pipeline.contract import ANALYZE, MIN_AUDIO_MS, NO_SPEECH
+from locutory.products.calls.pipeline.gate import Gated, inspect
 from locutory.products.calls.pipeline.mapping import to_transcript
 from locutory.products.calls.pipeline.metrics import CallMetrics, measure
 from locutory.products.calls.pipeline.service.fetch import stored_audio
@@ -40,7 +39,6 @@ from locutory.products.calls.pipeline.service.runs import call_of, note_run, run
 from locutory.products.calls.records import queries
 from locutory.products.calls.records.contract import (
     CallStatusChanged,
-    Direction,
     Stage,
     StageState,
     Status,
@@ -120,9 +118,7 @@ async def _listen(ctx: Context, path: Path) -> Sound:
     return Sound(probe=probe, heard=heard)
 
 
-async def _words(
-    ctx: Context, record: CallRecord, sound: Sound | None, path: Path | None
-) -> Words:
+async def _words(ctx: Context, record: CallRecord, sound: Sound | None, path: Path | None) -> Words:
     """The sidecar if one came along, else the engine's words, else turns without words."""
     sidecar = await _sidecar(ctx, record, sound)
     if isinstance(sidecar, Words):
@@ -156,9 +152,7 @@ async def _words(
     )
 
 
-async def _sidecar(
-    ctx: Context, record: CallRecord, sound: Sound | None
-) -> Words | frozenset[str]:
+async def _sidecar(ctx: Context, record: CallRecord, sound: Sound | None) -> Words | frozenset[str]:
     """The sidecar's words; or flags that say why there are none."""
     if record.sidecar_key is None:
         return frozenset()
@@ -191,43 +185,60 @@ def _acoustic(sound: Sound) -> STTResult:
 class Draft:
     """Everything that the commit will hold."""
 
-    transcript: Transcript
+    gated: Gated
     texts: tuple[str, ...]  # redacted, beside the turns
     words: Words
     sound: Sound | None
     metrics: CallMetrics
-    quality: Quality
     basis: str
     found: dict[str, int]
 
+    @property
+    def transcript(self) -> Transcript:
+        """The turns with their flags."""
+        return self.gated.transcript
+
 
 def _draft(record: CallRecord, sound: Sound | None, words: Words) -> Draft:
-    transcript = to_transcript(
-        words.result,
-        direction=Direction(record.direction),
-        agent_name=record.agent_name,
-        provenance=Provenance(source=words.origin, engine=words.engine),
+    gated = inspect(
+        to_transcript(
+            words.result,
+            direction=record.direction,
+            agent_name=record.agent_name,
+            provenance=Provenance(source=words.origin, engine=words.engine),
+        ),
+        None if sound is None else _speech(sound),
     )
+    transcript = gated.transcript
     redacted = Redactor().redact_turns([turn.text for turn in transcript.turns])
     found: dict[str, int] = {}
     for one in redacted:
         for kind, count in one.found.items():
             found[kind] = found.get(kind, 0) + count
-    speech = None if sound is None else [(s.start_ms, s.end_ms) for s in sound.heard.segments]
     if sound is not None and sound.true_stereo:
         basis = "channel"
     else:
         basis = "acoustic" if words.origin is Source.ACOUSTIC else "provider"
     return Draft(
-        transcript=transcript,
+        gated=gated,
         texts=tuple(one.text for one in redacted),
         words=words,
         sound=sound,
         metrics=measure(transcript.turns, transcript.duration_ms),
-        quality=grade(words.result.segments, speech),
         basis=basis,
         found=found,
     )
+
+
+def _speech(sound: Sound) -> dict[int | None, list[tuple[int, int]]]:
+    """Where somebody was heard, by channel and, under None, at all."""
+    heard: dict[int | None, list[tuple[int, int]]] = {None: []}
+    for segment in sound.heard.segments:
+        span = (segment.start_ms, segment.end_ms)
+        heard[None].append(span)
+        if sound.true_stereo:
+            heard.setdefault(segment.channel, []).append(span)
+    return heard
 
 
 async def _save(tx: Session, ctx: Context, draft: Draft, began: datetime) -> None:
@@ -247,7 +258,7 @@ async def _save(tx: Session, ctx: Context, draft: Draft, began: datetime) -> Non
         turns=_turns(draft),
         raw_enc=_sealed(ctx, record, version, texts) if transcript.has_words else None,
         quality={
-            "asr_quality": draft.quality.asr_quality,
+            **draft.gated.as_dict(),
             "redacted": draft.found,
             "warnings": list(words.result.warnings),
         },
@@ -271,6 +282,8 @@ async def _save(tx: Session, ctx: Context, draft: Draft, began: datetime) -> Non
         record.audio_ms = transcript.duration_ms
     if not transcript.has_words:
         flags.add("no_words")
+    if draft.gated.low:
+        flags.add("low_asr_quality")
     if not transcript.turns:
         flags.add(NO_SPEECH)
     record.flags = sorted(flags)
