@@ -7,11 +7,13 @@ import tempfile
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 
 from locutory.kernel.settings import Settings
+
+T = TypeVar("T")
 
 
 def register(app: typer.Typer) -> None:
@@ -66,7 +68,7 @@ def worker() -> None:
         async with compose(settings).running():
             await _until_told()
 
-    _run(run())
+    run_async(run())
 
 
 def migrate(
@@ -114,7 +116,7 @@ def demo(
     settings = _settings(host, port, None)
     settings.log_level = "warning"
     configure_logs(settings)
-    _run(run_demo(settings, once=once))
+    run_async(run_demo(settings, once=once))
 
 
 def configure_logs(settings: Settings) -> None:
@@ -135,10 +137,11 @@ def _settings(host: str | None, port: int | None, only: list[str] | None) -> Set
     return settings
 
 
-def _run(awaitable: Coroutine[Any, Any, None]) -> None:
+def run_async(awaitable: Coroutine[Any, Any, T]) -> T:
+    """Run a command's coroutine to its end."""
     import uvloop
 
-    uvloop.run(awaitable)
+    return uvloop.run(awaitable)
 
 
 async def _until_told() -> None:

@@ -8,6 +8,7 @@ from locutory.kernel.db import Database, Storage
 from locutory.kernel.paging import decode_cursor, encode_cursor, split_page
 from locutory.kernel.realtime.hub import Frame
 from locutory.products.calls.records import queries
+from locutory.products.calls.records.contract import StageState, Status
 from locutory.products.calls.records.models import CallAnalysis, CallRecord, CallTranscript
 from locutory.products.calls.records.schemas import (
     AcrossPage,
@@ -86,6 +87,15 @@ async def list_across(
 def streamed(frame: Frame) -> bool:
     """Whether an event belongs into the stream of calls."""
     return frame.type.startswith(_STREAMED)
+
+
+async def settled(db: Database, callid: str) -> bool:
+    """Whether nothing more will happen to a call by itself. Raises CallNotFound."""
+    async with db.read() as session:
+        record = await queries.get(session, callid)
+    if record.status == Status.DONE:
+        return record.stage_state in (StageState.OK, StageState.DEAD)
+    return record.status in (Status.FAILED, Status.SKIPPED)
 
 
 async def get_call(db: Database, callid: str) -> CallRead:

@@ -39,6 +39,17 @@ async def spooled(source: BinaryIO, folder: Path, max_bytes: int) -> AsyncIterat
         await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
 
 
+@asynccontextmanager
+async def spooled_file(path: Path, folder: Path, max_bytes: int) -> AsyncIterator[Spooled]:
+    """The same for a file of this machine, so that one that changes meanwhile harms nothing."""
+    source = await asyncio.to_thread(path.open, "rb")
+    try:
+        async with spooled(source, folder, max_bytes) as file:
+            yield file
+    finally:
+        source.close()
+
+
 def _work_folder(parent: Path) -> Path:
     parent.mkdir(parents=True, exist_ok=True)
     return Path(tempfile.mkdtemp(dir=parent))
