@@ -8,6 +8,10 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import create_engine, text
 
+import locutory.kernel.audit.models
+import locutory.kernel.events.models
+import locutory.kernel.jobs.models
+import locutory.products.calls.records.models  # noqa: F401 - every table is known before migrating
 from locutory.kernel.db import Storage
 from locutory.kernel.db.migrate import migrate
 

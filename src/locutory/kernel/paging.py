@@ -3,7 +3,7 @@
 import base64
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, TypeVar, Unpack
+from typing import Any, TypeVar
 from uuid import UUID
 
 import orjson
@@ -13,7 +13,7 @@ from locutory.kernel.clock import from_ms, to_ms
 from locutory.kernel.errors import InvalidError
 
 T = TypeVar("T")
-AnySelect = Select[Unpack[tuple[Any, ...]]]
+AnySelect = Select[*tuple[Any, ...]]
 
 
 def encode_cursor(sort: str, value: Any, id_: UUID) -> str:

@@ -14,6 +14,7 @@ from locutory.kernel.db.session import Session
 from locutory.kernel.ids import KERNEL, new_id
 
 GENESIS = "0" * 64
+_PAGE = 1000
 _row = table_of(AuditRow)
 _INSERT = insert(_row)
 
@@ -58,15 +59,19 @@ def chain_hash(previous: str, row: Any, seq: int) -> str:
 
 async def verify(session: Session, tenant_id: UUID) -> int | None:
     """Walk a tenant's chain; return the first `seq` that does not fit, None if all do."""
-    rows = await session.stream(
-        select(_row)
-        .where(_row.c.tenant_id == tenant_id, _row.c.seq.is_not(None))
-        .order_by(_row.c.seq),
-        execution_options={"fenced": True},
-    )
     previous, expected = GENESIS, 1
-    async for row in rows:
-        if row.seq != expected or row.hash != chain_hash(previous, row, row.seq):
-            return expected
-        previous, expected = row.hash, expected + 1
-    return None
+    while True:
+        rows = await session.execute(
+            select(_row)
+            .where(_row.c.tenant_id == tenant_id, _row.c.seq >= expected)
+            .order_by(_row.c.seq)
+            .limit(_PAGE),
+            execution_options={"fenced": True},
+        )
+        page = rows.all()
+        for row in page:
+            if row.seq != expected or row.hash != chain_hash(previous, row, row.seq):
+                return expected
+            previous, expected = row.hash, expected + 1
+        if len(page) < _PAGE:
+            return None

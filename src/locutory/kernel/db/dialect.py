@@ -13,7 +13,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import JSON, BigInteger, DateTime, Dialect, LargeBinary, event
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Connection,
+    DateTime,
+    Dialect,
+    LargeBinary,
+    event,
+    text,
+)
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
@@ -138,7 +147,7 @@ def is_storage_failure(error: BaseException) -> bool:
         return True
     if not isinstance(error, OperationalError):
         return False
-    text = str(error.orig).lower()
+    words = str(error.orig).lower()
     signs = (
         "locked",
         "full",
@@ -149,7 +158,7 @@ def is_storage_failure(error: BaseException) -> bool:
         "terminat",
         "closed",
     )
-    return any(sign in text for sign in signs)
+    return any(sign in words for sign in signs)
 
 
 def is_sqlite(url: str) -> bool:
@@ -224,3 +233,26 @@ def _on_connect(engine: AsyncEngine, statements: list[str]) -> None:
         for statement in statements:
             cursor.execute(statement)
         cursor.close()
+
+
+def fence_table(connection: Connection, table: str) -> None:
+    """Row-level security for a tenant table, PostgreSQL only: no tenant set means no rows."""
+    if connection.dialect.name != "postgresql":
+        return
+    tenant = "nullif(current_setting('locutory.tenant_id', true), '')::uuid"
+    for statement in (
+        f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
+        f"CREATE POLICY tenant ON {table} USING (tenant_id = {tenant}) "
+        f"WITH CHECK (tenant_id = {tenant})",
+    ):
+        connection.execute(text(statement))
+
+
+def grant_to(connection: Connection, role: str) -> None:
+    """Let the application's role read and write rows, and nothing more. PostgreSQL only."""
+    quoted = connection.dialect.identifier_preparer.quote(role)
+    for statement in (
+        f"GRANT USAGE ON SCHEMA public TO {quoted}",
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {quoted}",
+    ):
+        connection.execute(text(statement))

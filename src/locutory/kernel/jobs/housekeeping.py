@@ -178,16 +178,6 @@ async def sign_off(tx: Session, worker: str) -> None:
     await tx.execute(delete(_worker).where(_worker.c.id == worker), execution_options=FENCED)
 
 
-async def live_workers(tx: Session, fresh_ms: int) -> set[str]:
-    """Queues that some worker with a heartbeat younger than `fresh_ms` serves."""
-    at_ms = await queue.clock_ms(tx)
-    rows = await tx.execute(
-        select(_worker.c.queues).where(_worker.c.heartbeat_ms > at_ms - fresh_ms),
-        execution_options=FENCED,
-    )
-    return {name for queues in rows.scalars() for name in queues}
-
-
 async def note_progress(tx: Session, notes: Mapping[UUID, Mapping[str, Any]]) -> None:
     """Store what running jobs say of themselves."""
     if notes:

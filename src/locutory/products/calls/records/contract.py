@@ -8,6 +8,9 @@ from locutory.kernel.errors import NotFoundError
 from locutory.kernel.events import Event
 
 
+COLLECTION = "calls"  # where the words of calls are searched
+
+
 class Status(StrEnum):
     """The seed's milestones."""
 

@@ -1,0 +1,1 @@
+"""Language models: the port, a scripted one for fixtures, and adapters."""

@@ -1,0 +1,1 @@
+"""Calls to the outside: address gate, timeouts, size caps, retry, breaker."""

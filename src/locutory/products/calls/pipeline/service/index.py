@@ -1,0 +1,67 @@
+"""Making a call findable."""
+
+from locutory.capabilities.knowledge import api as knowledge
+from locutory.engines.embeddings.base import Embedder
+from locutory.kernel.clock import utc_now
+from locutory.kernel.db import Session
+from locutory.kernel.events import emit
+from locutory.kernel.failpoints import failpoint
+from locutory.kernel.jobs import Context
+from locutory.products.calls.pipeline.service.analyze import transcript_of
+from locutory.products.calls.pipeline.service.runs import call_of, note_run
+from locutory.products.calls.records import queries
+from locutory.products.calls.records.contract import (
+    COLLECTION,
+    CallStatusChanged,
+    Stage,
+    StageState,
+    Status,
+)
+
+
+async def index(ctx: Context) -> None:
+    """Run the stage for one call: the newest transcript replaces what was findable before."""
+    began = utc_now()
+    async with ctx.db.read() as session:
+        record = await queries.get_by_id(session, call_of(ctx.job))
+        row = await queries.transcript(session, record.id, record.transcript_version)
+    if record.status != Status.DONE or row is None:
+        return
+    transcript = transcript_of(row)
+    meta = {
+        "agent_id": record.agent_id,
+        "agent": record.agent_name,
+        "direction": record.direction,
+        "started_at": record.started_at.isoformat(),
+        "score": record.overall_score,
+        "sentiment": record.sentiment_score,
+    }
+    embedder = ctx.services.get(Embedder)  # type: ignore[type-abstract] # a port is its own key
+    prepared = await knowledge.prepare(transcript, embedder)
+
+    async def store(tx: Session) -> None:
+        current = await queries.get_by_id(tx, record.id)
+        await knowledge.store(
+            tx,
+            prepared,
+            collection=COLLECTION,
+            source_id=record.callid,
+            source_key=record.id,
+            version=row.version,
+            meta=meta,
+        )
+        current.stage_state = StageState.OK
+        await note_run(tx, ctx.job, Stage.INDEX, StageState.OK, began=began, engine=embedder.name)
+        await tx.flush()
+        await emit(
+            tx,
+            CallStatusChanged(
+                callid=current.callid,
+                status=current.status,
+                stage=Stage.INDEX,
+                stage_state=StageState.OK,
+            ),
+        )
+
+    await ctx.finish(store)
+    failpoint("calls.index.saved")

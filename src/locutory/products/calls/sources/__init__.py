@@ -1,0 +1,1 @@
+"""Where calls come from: pushes, uploads, the old relay, the command line."""

@@ -1,0 +1,75 @@
+"""What a source says of a call, and how its offer was taken."""
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from locutory.kernel.errors import InvalidError
+from locutory.products.calls.records.contract import Direction
+
+CALLID = re.compile(r"[A-Za-z0-9._:@+-]{1,128}")
+RESERVED = frozenset({"stream", "bulk", "facets", "export"})
+
+
+class Outcome(StrEnum):
+    """What became of an offered call."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    DUPLICATE = "duplicate"
+    SOURCE_CHANGED = "source_changed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioRef:
+    """Recorded audio that is in the blob store already."""
+
+    key: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallOffer:
+    """A call as a source describes it; audio by address or by what was uploaded."""
+
+    callid: str
+    audio_url: str | None = None
+    audio: AudioRef | None = None
+    sidecar_key: str | None = None
+    sidecar_name: str | None = None
+    kind: str = "call"
+    direction: Direction = Direction.UNKNOWN
+    customer_phone: str | None = None
+    agent_id: str | None = None
+    agent_name: str | None = None
+    disposition: str | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    custom: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """The answer to an offer; `id` is ours."""
+
+    callid: str
+    id: str
+    outcome: Outcome
+
+
+class CallidInvalid(InvalidError):
+    """A call id has 1 to 128 of the A-Z a-z 0-9 . _ : @ + - characters."""
+
+    code = "CALLID_INVALID"
+
+
+def checked_callid(callid: str) -> str:
+    """The id itself. Raises CallidInvalid."""
+    if not CALLID.fullmatch(callid):
+        message = CallidInvalid.__doc__ or ""
+        raise CallidInvalid(
+            errors=[{"field": "callid", "code": "CALLID_INVALID", "message": message}]
+        )
+    return callid

@@ -1,0 +1,22 @@
+"""Phone numbers as sources write them, brought to one form."""
+
+import re
+
+_NOT_DIGITS = re.compile(r"[^0-9]")
+_NUMBER = re.compile(r"\+?[0-9][0-9 ().\-/]{5,24}")
+
+
+def normalised(phone: str | None) -> str | None:
+    """Digits with a leading + where the country is given (`+` or `00`), None if it is no number.
+
+    "anonymous", "unknown" and the like are no numbers; they are not an error either.
+    """
+    if phone is None or not _NUMBER.fullmatch(phone.strip()):
+        return None
+    text = phone.strip()
+    digits = _NOT_DIGITS.sub("", text)
+    if text.startswith("+"):
+        return "+" + digits
+    if digits.startswith("00"):
+        return "+" + digits[2:]
+    return digits

@@ -1,0 +1,76 @@
+"""Files that come with a call: looked at before they are kept, kept before the call is."""
+
+import asyncio
+import hashlib
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+from uuid import UUID, uuid5
+
+from locutory.engines.blobs import BlobStore
+from locutory.kernel.errors import TooLargeError
+from locutory.products.calls.sources.contract import AudioRef
+
+MAX_AUDIO_BYTES = 512 * 1024 * 1024
+MAX_SIDECAR_BYTES = 32 * 1024 * 1024
+_CHUNK = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Spooled:
+    """A received file on local disk."""
+
+    path: Path
+    sha256: str
+    size_bytes: int
+
+
+@asynccontextmanager
+async def spooled(source: BinaryIO, folder: Path, max_bytes: int) -> AsyncIterator[Spooled]:
+    """Copy a stream to a temporary file, hashing it. Raises TooLargeError past the limit."""
+    work = await asyncio.to_thread(_work_folder, folder)
+    try:
+        yield await asyncio.to_thread(_copy, source, work / "upload", max_bytes)
+    finally:
+        await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
+
+
+def _work_folder(parent: Path) -> Path:
+    parent.mkdir(parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(dir=parent))
+
+
+def _copy(source: BinaryIO, path: Path, max_bytes: int) -> Spooled:
+    digest, size = hashlib.sha256(), 0
+    with path.open("wb") as target:
+        while chunk := source.read(_CHUNK):
+            size += len(chunk)
+            if size > max_bytes:
+                raise TooLargeError(f"more than {max_bytes // 1024**2} MB", code="AUDIO_TOO_LARGE")
+            digest.update(chunk)
+            target.write(chunk)
+    return Spooled(path, digest.hexdigest(), size)
+
+
+def call_prefix(tenant_id: UUID, callid: str) -> str:
+    """Where a call's files lie."""
+    return f"calls/{tenant_id}/{uuid5(tenant_id, callid)}"
+
+
+async def keep_audio(blobs: BlobStore, tenant_id: UUID, callid: str, file: Spooled) -> AudioRef:
+    """Store a recording under its content's hash: the same upload twice is one file."""
+    key = f"{call_prefix(tenant_id, callid)}/original-{file.sha256[:16]}"
+    if await blobs.size(key) != file.size_bytes:
+        await blobs.put_file(key, file.path)
+    return AudioRef(key=key, sha256=file.sha256)
+
+
+async def keep_sidecar(blobs: BlobStore, tenant_id: UUID, callid: str, file: Spooled) -> str:
+    """Store a transcript that came along; return its key."""
+    key = f"{call_prefix(tenant_id, callid)}/sidecar-{file.sha256[:16]}"
+    await blobs.put_file(key, file.path)
+    return key
