@@ -13,7 +13,7 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
-from locutory.kernel.auth import Access, Auth, BlobPutter, Principal, Roles, Tenant
+from locutory.kernel.auth import Access, Auth, BlobPutter, Principal, Roles, Tenant, queries
 from locutory.kernel.auth.dependencies import Db, SecuredRoute, access, require, stream_access
 from locutory.kernel.auth.people import (
     NewTenant,
@@ -22,6 +22,7 @@ from locutory.kernel.auth.people import (
     create_tenant,
     create_user,
     set_active,
+    update_tenant,
 )
 from locutory.kernel.auth.routes import router as auth_router
 from locutory.kernel.db import Storage
@@ -126,6 +127,30 @@ class House:
         await self.storage.database().write(
             lambda tx: add_member(tx, tenant.id, user_id, list(roles), actor="test")
         )
+
+    async def newcomer(self, name: str) -> str:
+        await self.user(f"{name}@example.org")
+        return f"{name}@example.org"
+
+    async def join_by_slug(self, email: str, slug: str, *roles: str) -> None:
+        async with self.storage.read(None) as session:
+            tenant = await queries.find_tenant(session, slug)
+            user = await queries.find_user_by_email(session, email)
+        assert tenant is not None
+        assert user is not None
+        await self.join(user.id, tenant, *roles)
+
+    async def suspend(self, slug: str) -> None:
+        async with self.storage.read(None) as session:
+            tenant = await queries.find_tenant(session, slug)
+        assert tenant is not None
+        changes = {"status": "suspended"}
+        await self.storage.database().write(
+            lambda tx: update_tenant(tx, tenant.id, changes, actor="test")
+        )
+
+    def open_app(self, settings: Settings) -> FastAPI:
+        return make_app(self.storage, Auth(self.storage, settings, self.auth.roles, jwt_key=KEY))
 
     async def login(self, email: str, password: str = PASSWORD, **rest: Any) -> httpx2.Response:
         ask = {"email": email, "password": password, **rest}
