@@ -25,7 +25,9 @@ def ingest(
     transcript: Annotated[
         Path | None, typer.Option(help="words that come with the one recording", exists=True)
     ] = None,
-    wait: Annotated[bool, typer.Option("--wait", help="until every call is done or failed")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="until every call is done or failed")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print an object a call")] = False,
 ) -> None:
     """Take recordings in; with --wait, show progress and end with a table.

@@ -11,7 +11,11 @@ from locutory.engines.media.sniff import sniff
 from locutory.kernel.errors import InputError
 
 AUDIO_SUFFIXES = frozenset(
-    ".wav .mp3 .ogg .opus .oga .flac .aif .aiff .au .snd .gsm .m4a .mp4 .aac .amr .webm .wma".split()
+    f".{name}"
+    for name in (
+        *("wav", "mp3", "ogg", "opus", "oga", "flac", "aif", "aiff", "au", "snd", "gsm"),
+        *("m4a", "mp4", "aac", "amr", "webm", "wma"),
+    )
 )
 SIDECAR_SUFFIXES = (".vtt", ".srt", ".json", ".ctm", ".rttm", ".txt")
 _HEAD_BYTES = 4096
@@ -71,15 +75,17 @@ def _of_file(path: Path) -> Recording:
             digest.update(chunk)
     sidecars = (path.with_suffix(suffix) for suffix in SIDECAR_SUFFIXES)
     sidecar = next((p for p in sidecars if p.is_file() and p != path), None)
-    return Recording(callid=_callid(path.stem, digest.hexdigest()), path=path, sidecar=sidecar)
+    return Recording(callid=callid_of(path.name, digest.hexdigest()), path=path, sidecar=sidecar)
 
 
 def _of_url(url: str) -> Recording:
-    stem = PurePosixPath(urlsplit(url).path).stem or "recording"
-    return Recording(callid=_callid(stem, hashlib.sha256(url.encode()).hexdigest()), url=url)
+    name = PurePosixPath(urlsplit(url).path).name
+    return Recording(callid=callid_of(name, hashlib.sha256(url.encode()).hexdigest()), url=url)
 
 
-def _callid(stem: str, sha256: str) -> str:
+def callid_of(name: str, sha256: str) -> str:
+    """A call id from a file's name and content: slug of the stem, 8 hex of the hash."""
+    stem = PurePosixPath(name).stem
     slug = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-.")[:_STEM_CHARS] or "call"
     return f"{slug}-{sha256[:8]}"
 
@@ -90,4 +96,4 @@ def _is_recording(path: Path) -> bool:
     if path.suffix.lower() in AUDIO_SUFFIXES:
         return True
     with path.open("rb") as source:
-    XX
+        return sniff(source.read(_HEAD_BYTES)).container is not None

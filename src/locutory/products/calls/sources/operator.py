@@ -46,10 +46,10 @@ async def business(storage: Storage, bid: str) -> Business:
         if found is not None:
             return Business(found, created=False)
         if await tenants.list_tenants(tx, limit=1):
-            raise TenantNotFound(f"there is no business {bid!r}; `locutory calls register` makes one")
-        made = await people.create_tenant(
-            tx, people.NewTenant(slug=bid, name=bid), actor=OPERATOR
-        )
+            raise TenantNotFound(
+                f"there is no business {bid!r}; `locutory calls register` makes one"
+            )
+        made = await people.create_tenant(tx, people.NewTenant(slug=bid, name=bid), actor=OPERATOR)
         return Business(made, created=True)
 
     return await storage.database().write(find_or_make)
@@ -64,7 +64,7 @@ async def offer(
     direction: Direction = Direction.UNKNOWN,
 ) -> Taken:
     """Store a recording's files and register its call."""
-    blobs = services.get(BlobStore)  # type: ignore[type-abstract] # a port is its own key
+    blobs = services.get(BlobStore)
     assert db.tenant_id is not None
     audio: AudioRef | None = None
     started = None
@@ -87,4 +87,5 @@ async def offer(
         started_at=started,
     )
     secrets = services.get(Secrets)
-    return (await take(db, [offered], actor=OPERATOR, secrets=secrets))[0]
+    taken = await db.write(lambda tx: take(tx, [offered], actor=OPERATOR, secrets=secrets))
+    return taken[0]

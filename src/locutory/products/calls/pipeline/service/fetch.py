@@ -27,12 +27,12 @@ async def stored_audio(ctx: Context, record: CallRecord) -> AudioRef | None:
     if record.audio_url_enc is None:
         return None
     url = audio_url(record, ctx.services.get(Secrets))
-    http, blobs = ctx.services.get(HttpClient), ctx.services.get(BlobStore)  # type: ignore[type-abstract] # a port is its own key
+    http, blobs = ctx.services.get(HttpClient), ctx.services.get(BlobStore)
     with tempfile.TemporaryDirectory(prefix="locutory-fetch-") as folder:
         path = Path(folder) / "recording"
         fetched = await http.fetch(url, to=path, max_bytes=MAX_AUDIO_BYTES)
         failpoint("calls.audio.fetched")
-        spooled = Spooled(path, fetched.sha256, fetched.size_bytes)
+        spooled = Spooled(path, fetched.sha256, fetched.size)
         audio = await keep_audio(blobs, record.tenant_id, record.callid, spooled)
     failpoint("calls.audio.stored")
 

@@ -36,7 +36,7 @@ async def index(ctx: Context) -> None:
         "score": record.overall_score,
         "sentiment": record.sentiment_score,
     }
-    embedder = ctx.services.get(Embedder)  # type: ignore[type-abstract] # a port is its own key
+    embedder = ctx.services.get(Embedder)
     prepared = await knowledge.prepare(transcript, embedder)
 
     async def store(tx: Session) -> None:

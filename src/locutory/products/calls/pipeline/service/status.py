@@ -24,7 +24,7 @@ async def status(db: Database, services: Services) -> PipelineStatus:
         served = await served_queues(session, _FRESH_S)
     left = sum(depth.ready + depth.running for depth in found.values())
     pace = sum(recent.values()) / _MINUTES_S
-    model = services.find(LLM)  # type: ignore[type-abstract] # a port is its own key
+    model = services.find(LLM)
     return PipelineStatus(
         watermarks=[],
         status_counts={status: counts.get(status, 0) for status in Status},
@@ -35,9 +35,9 @@ async def status(db: Database, services: Services) -> PipelineStatus:
         },
         eta_s=0.0 if left == 0 else (left / pace if pace else None),
         providers={
-            "stt": services.get(STTProvider).name,  # type: ignore[type-abstract] # as above
+            "stt": services.get(STTProvider).name,
             "llm": "locutory-rules/1" if model is None else f"{model.name}/{model.model}",
-            "embeddings": services.get(Embedder).name,  # type: ignore[type-abstract] # as above
+            "embeddings": services.get(Embedder).name,
         },
         blocked_reasons=[
             Blocked(

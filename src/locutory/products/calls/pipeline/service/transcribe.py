@@ -94,7 +94,7 @@ async def transcribe(ctx: Context) -> None:
     if audio is None:
         sound, words = None, await _words(ctx, record, None, None)
     else:
-        blobs = ctx.services.get(BlobStore)  # type: ignore[type-abstract] # a port is its own key
+        blobs = ctx.services.get(BlobStore)
         async with blobs.local_copy(audio.key) as path:
             sound = await _listen(ctx, path)
             failpoint("calls.audio.heard")
@@ -125,7 +125,7 @@ async def _words(ctx: Context, record: CallRecord, sound: Sound | None, path: Pa
         return sidecar
     assert sound is not None, "a call has a recording or a readable sidecar"
     assert path is not None
-    engine = ctx.services.get(STTProvider)  # type: ignore[type-abstract] # a port is its own key
+    engine = ctx.services.get(STTProvider)
     if engine.name == "embedded" or sound.no_speech:
         return Words(
             result=_acoustic(sound),
@@ -156,7 +156,7 @@ async def _sidecar(ctx: Context, record: CallRecord, sound: Sound | None) -> Wor
     """The sidecar's words; or flags that say why there are none."""
     if record.sidecar_key is None:
         return frozenset()
-    blobs = ctx.services.get(BlobStore)  # type: ignore[type-abstract] # a port is its own key
+    blobs = ctx.services.get(BlobStore)
     data = await blobs.get(record.sidecar_key)
     duration_ms = None if sound is None else sound.probe.duration_ms
     result = parse_sidecar(data, duration_ms=duration_ms)
