@@ -9,6 +9,7 @@ from fastapi import FastAPI, Response
 from sqlalchemy import select
 
 from locutory import __version__
+from locutory.capabilities.analysis.api import Analyst
 from locutory.engines.blobs import BlobStore, LocalBlobs
 from locutory.engines.embeddings.base import Embedder
 from locutory.engines.embeddings.registry import get_embedder
@@ -150,6 +151,7 @@ def _services(settings: Settings, secrets: Secrets, metrics: Metrics) -> Service
     services.add(Embedder, get_embedder("hashed"))
     services.add(STTProvider, get_stt_provider(settings.stt.provider))
     model = get_llm(settings.llm, http)
+    services.add(Analyst, Analyst(model))
     if model is not None:
         services.add(LLM, model)
     return services

@@ -8,11 +8,13 @@ from locutory.capabilities.analysis.contract import (
     AgentSpec,
     Cache,
     Finisher,
+    Judged,
     Rule,
 )
 from locutory.capabilities.analysis.evidence import check as check_evidence
 from locutory.capabilities.analysis.library import BUILT_IN, FINISHERS, RULES
 from locutory.capabilities.analysis.runner import AgentRunner, redacted_transcript
+from locutory.capabilities.analysis.service import Analyst
 from locutory.capabilities.analysis.templates import DEFAULT_TEMPLATE
 from locutory.capabilities.interactions.contract import Transcript
 from locutory.engines.llm.base import LLM
@@ -23,6 +25,8 @@ __all__ = [
     "FINISHERS",
     "RULES",
     "AgentRunner",
+    "Analyst",
+    "Judged",
     "check_evidence",
     "redacted_transcript",
     "run_agents",

@@ -189,3 +189,19 @@ class Template:
     parameters: tuple[Parameter, ...]
     pass_mark: float = 70.0
     critical_cap: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What all agents made of a transcript.
+
+    `blob` is the calls seed's analysis (8.2), None under an agent without an answer; `meta` says
+    of each agent which engine answered, at what cost, and whether its evidence holds.
+    """
+
+    blob: dict[str, dict[str, Any] | None]
+    meta: dict[str, dict[str, Any]]
+    degraded: bool
+    partial: bool
+    engine: str
+    engine_ms: int

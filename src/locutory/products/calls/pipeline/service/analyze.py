@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from locutory.capabilities.analysis import api as analysis
+from locutory.capabilities.analysis.api import Analyst, Judged
 from locutory.capabilities.interactions.contract import Role, Transcript, Turn
 from locutory.kernel.clock import utc_now
 from locutory.kernel.db import Session
@@ -36,9 +36,8 @@ async def analyze(ctx: Context) -> None:
     if record.status != Status.TRANSCRIBED or row is None:
         return
     transcript = transcript_of(row)
-    judged = await analysis.judge(
+    judged = await ctx.services.get(Analyst).judge(
         transcript,
-        services=ctx.services,
         db=ctx.db,
         metrics={} if metric is None else metric.figures,
         variables={
@@ -85,7 +84,7 @@ def transcript_of(row: CallTranscript) -> Transcript:
 
 
 async def _save(
-    tx: Session, ctx: Context, transcript_version: int, judged: analysis.Judged, began: datetime
+    tx: Session, ctx: Context, transcript_version: int, judged: Judged, began: datetime
 ) -> None:
     record = await queries.get_by_id(tx, call_of(ctx.job))
     latest = await queries.latest_analysis(tx, record.id)
