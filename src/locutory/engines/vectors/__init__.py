@@ -1,0 +1,1 @@
+"""Nearest vectors: the port and the embedded index."""

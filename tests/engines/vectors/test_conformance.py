@@ -1,0 +1,145 @@
+"""What every vector index must do; the embedded one is tried exact and as a graph."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from locutory.engines.vectors.base import VectorStore
+from locutory.engines.vectors.embedded import EmbeddedIndex, EmbeddedVectors
+
+D = 24
+
+
+def units(count: int, seed: int = 0) -> NDArray[np.float32]:
+    matrix = np.random.default_rng(seed).normal(size=(count, D)).astype(np.float32)
+    return matrix / np.linalg.norm(matrix, axis=1, keepdims=True)
+
+
+def names(count: int, prefix: str = "v") -> list[str]:
+    return [f"{prefix}{n:04d}" for n in range(count)]
+
+
+@pytest.fixture(params=["embedded", "embedded-graph"])
+def store(request: pytest.FixtureRequest) -> VectorStore:
+    return EmbeddedVectors(exact_limit=40 if request.param == "embedded-graph" else 20_000)
+
+
+async def test_the_nearest_come_first(store: VectorStore) -> None:
+    index, vectors = await store.index("t", "calls", D), units(300)
+    await index.add(names(300), vectors)
+
+    found = await index.search(vectors[7], 5)
+
+    truth = vectors @ vectors[7]
+    assert [one for one, _ in found] == [names(300)[n] for n in np.argsort(-truth)[:5]]
+    assert found[0][1] == pytest.approx(1.0, abs=1e-5)
+    assert [score for _, score in found] == sorted((s for _, s in found), reverse=True)
+
+
+async def test_what_is_removed_is_never_found(store: VectorStore) -> None:
+    index, vectors = await store.index("t", "calls", D), units(300)
+    await index.add(names(300), vectors)
+
+    await index.remove([*names(300)[:100], "unknown"])
+
+    assert await index.count() == 200
+    for vector in vectors[:100]:
+        assert all(one >= "v0100" for one, _ in await index.search(vector, 10))
+
+
+async def test_what_is_added_after_a_removal_is_found(store: VectorStore) -> None:
+    index, vectors = await store.index("t", "calls", D), units(300)
+    await index.add(names(300), vectors)
+    await index.remove(names(300)[20:])
+    fresh = units(100, seed=1)
+
+    await index.add(names(100, "w"), fresh)
+
+    assert [(await index.search(v, 1))[0][0] for v in fresh] == names(100, "w")
+    assert [(await index.search(v, 1))[0][0] for v in vectors[:20]] == names(20)
+
+
+async def test_an_id_added_again_is_replaced(store: VectorStore) -> None:
+    index, vectors = await store.index("t", "calls", D), units(120)
+    await index.add(names(100), vectors[:100])
+
+    await index.add(["v0003"], vectors[110:111])
+
+    assert await index.count() == 100
+    assert (await index.search(vectors[110], 1))[0][0] == "v0003"
+    assert (await index.search(vectors[3], 1))[0][1] < 0.99
+
+
+async def test_a_filter_comes_before_the_search(store: VectorStore) -> None:
+    index, vectors = await store.index("t", "calls", D), units(300)
+    await index.add(names(300), vectors)
+
+    found = await index.search(vectors[0], 10, allowed=["v0250", "v0251", "other"])
+
+    assert sorted(one for one, _ in found) == ["v0250", "v0251"]
+    assert await index.search(vectors[0], 10, allowed=[]) == []
+
+
+async def test_tenants_and_collections_are_apart(store: VectorStore) -> None:
+    vectors = units(2)
+    await (await store.index("a", "calls", D)).add(["x"], vectors[:1])
+    await (await store.index("b", "calls", D)).add(["y"], vectors[1:])
+
+    mine = await (await store.index("a", "calls", D)).search(vectors[1], 5)
+    await store.drop("a", "calls")
+
+    assert [one for one, _ in mine] == ["x"]
+    assert await (await store.index("a", "calls", D)).count() == 0
+    assert await (await store.index("b", "calls", D)).count() == 1
+    assert await (await store.index("b", "docs", D)).count() == 0
+
+
+async def test_an_empty_index_finds_nothing(store: VectorStore) -> None:
+    assert await (await store.index("t", "calls", D)).search(units(1)[0], 3) == []
+
+
+async def test_a_wrong_shape_or_number_is_refused(store: VectorStore) -> None:
+    index = await store.index("t", "calls", D)
+
+    with pytest.raises(ValueError, match="expected"):
+        await index.add(["x"], np.ones((1, D + 1), dtype=np.float32))
+    with pytest.raises(ValueError, match="finite"):
+        await index.add(["x"], np.full((1, D), np.nan, dtype=np.float32))
+    with pytest.raises(ValueError, match="holds"):
+        await store.index("t", "calls", D + 1)
+
+
+async def test_the_graph_finds_nearly_what_exact_search_finds() -> None:
+    vectors, queries = units(3000), units(50, seed=2)
+    exact, graph = EmbeddedIndex(D), EmbeddedIndex(D, exact_limit=100)
+    await exact.add(names(3000), vectors)
+    await graph.add(names(3000), vectors)
+
+    shared = 0
+    for query in queries:
+        truth = {one for one, _ in await exact.search(query, 10)}
+        shared += len(truth & {one for one, _ in await graph.search(query, 10)})
+
+    assert shared / 500 >= 0.95
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 15)), max_size=60))
+async def test_any_order_of_adding_and_removing_leaves_what_a_dictionary_holds(
+    steps: list[tuple[bool, int]],
+) -> None:
+    index, vectors = EmbeddedIndex(D, exact_limit=6), units(16)
+    held: set[str] = set()
+
+    for adds, n in steps:
+        one = f"v{n}"
+        if adds:
+            await index.add([one], vectors[n : n + 1])
+            held.add(one)
+        else:
+            await index.remove([one])
+            held.discard(one)
+
+    assert await index.count() == len(held)
+    assert {one for one, _ in await index.search(vectors[0], 16)} == held
