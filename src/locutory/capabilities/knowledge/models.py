@@ -1,11 +1,13 @@
-"""What was said, cut into pieces that can be found."""
+"""Tables: what was said, cut into pieces that can be found; chats about it."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Index, LargeBinary, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from locutory.kernel.clock import utc_now
 from locutory.kernel.db import TenantModel
 
 TABLE = "knowledge_chunk"
@@ -33,11 +35,61 @@ class KnowledgeChunk(TenantModel):
     text: Mapped[str]
     turns: Mapped[list[Any]]  # [{idx, start_ms, role, text}], so that a citation can be checked
     meta: Mapped[dict[str, Any]]
+    occurred_at: Mapped[datetime]
     embedder: Mapped[str]
     vector: Mapped[bytes] = mapped_column(LargeBinary)
+    revision: Mapped[int]  # of the collection, when this was stored
 
     __table_args__ = (
         UniqueConstraint("tenant_id", "collection", "source_id", "version", "chunk_no"),
         Index("ix_knowledge_chunk_fts", "fts_id", unique=True),
-        Index("ix_knowledge_chunk_new", "tenant_id", "collection", "created_at", "id"),
+        Index("ix_knowledge_chunk_new", "tenant_id", "collection", "revision"),
+        Index("ix_knowledge_chunk_occurred", "tenant_id", "collection", "occurred_at"),
     )
+
+
+class KnowledgeCollection(TenantModel):
+    """The counter that tells every process whether its copy of the vectors is current.
+
+    A change raises `revision` and holds the row until its commit, so revisions become visible in
+    order; `removed_at` is the last revision that took chunks away.
+    """
+
+    __tablename__ = "knowledge_collection"
+
+    collection: Mapped[str]
+    revision: Mapped[int]
+    removed_at: Mapped[int]
+
+    __table_args__ = (UniqueConstraint("tenant_id", "collection"),)
+
+
+class KnowledgeSession(TenantModel):
+    """A person's chat over some places; nobody else may continue it."""
+
+    __tablename__ = "knowledge_session"
+
+    owner: Mapped[str]
+    scope: Mapped[str]
+    turns: Mapped[int] = mapped_column(default=0)
+    updated_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+    __table_args__ = (Index("ix_knowledge_session_owner", "tenant_id", "owner", "updated_at"),)
+
+
+class KnowledgeMessage(TenantModel):
+    """A question of a chat, redacted, as it stands alone. Follow-ups need no more.
+
+    The answer's words are not kept: they quote sources, which may be erased.
+    """
+
+    __tablename__ = "knowledge_message"
+
+    session_id: Mapped[UUID]
+    turn: Mapped[int]
+    question: Mapped[str]
+    intent: Mapped[str]
+    answered: Mapped[bool]
+    engine: Mapped[str]
+
+    __table_args__ = (UniqueConstraint("session_id", "turn"),)

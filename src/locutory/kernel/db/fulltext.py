@@ -1,4 +1,4 @@
-"""Full-text search in both databases, for tables with `id`, `fts_id`, `tenant_id` and `text`.
+"""Full-text search in both databases, for tenants' tables with the columns `fts_id` and `text`.
 
 SQLite: an FTS5 table beside the rows, its rowid drawn from the row's id, a `scope` column that
 holds the tenant as a token, so that a query meets its own tenant's words only. PostgreSQL: a
@@ -8,16 +8,30 @@ languages.
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVarTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, Uuid, bindparam, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    column,
+    func,
+    literal,
+    literal_column,
+    table,
+    text,
+)
 
+from locutory.kernel.db.base import TenantModel
 from locutory.kernel.db.session import Session
+
+_Columns = TypeVarTuple("_Columns")
 
 _WORD = re.compile(r"\w+", re.UNICODE)
 _MOST_WORDS = 32
 _FENCED = {"fenced": True}
+_SIMPLE: ColumnElement[Any] = literal_column("'simple'::regconfig")
 
 
 def create_fulltext(connection: Connection, table: str) -> None:
@@ -28,6 +42,10 @@ def create_fulltext(connection: Connection, table: str) -> None:
                 f"CREATE VIRTUAL TABLE {table}_fts USING fts5("
                 'scope, text, tokenize="unicode61 remove_diacritics 2")'
             )
+        )
+        # every row of a tenant has the scope's token: it must not weigh in the ranking
+        connection.execute(
+            text(f"INSERT INTO {table}_fts ({table}_fts, rank) VALUES ('rank', 'bm25(0.0, 1.0)')")
         )
         return
     connection.execute(
@@ -48,9 +66,13 @@ def _scope(tenant_id: UUID) -> str:
     return f"t{tenant_id.hex}"
 
 
+def _is_sqlite(session: Session) -> bool:
+    return session.get_bind().dialect.name == "sqlite"
+
+
 async def index_rows(tx: Session, table: str, rows: Sequence[tuple[UUID, str]]) -> None:
     """Make rows (id, text) findable; on PostgreSQL the column does it by itself."""
-    if not rows or tx.get_bind().dialect.name != "sqlite":
+    if not rows or not _is_sqlite(tx):
         return
     await tx.execute(
         text(f"INSERT INTO {table}_fts (rowid, scope, text) VALUES (:rowid, :scope, :text)"),
@@ -64,7 +86,7 @@ async def index_rows(tx: Session, table: str, rows: Sequence[tuple[UUID, str]]) 
 
 async def forget_rows(tx: Session, table: str, ids: Sequence[UUID]) -> None:
     """Make rows unfindable that are about to be deleted."""
-    if not ids or tx.get_bind().dialect.name != "sqlite":
+    if not ids or not _is_sqlite(tx):
         return
     await tx.execute(
         text(f"DELETE FROM {table}_fts WHERE rowid = :rowid"),
@@ -78,36 +100,53 @@ def words_of(query: str) -> list[str]:
     return list(dict.fromkeys(word.lower() for word in _WORD.findall(query)))[:_MOST_WORDS]
 
 
-async def search(
-    session: Session, table: str, query: str, *, where: str, parameters: dict[str, Any], limit: int
-) -> list[UUID]:
-    """Ids of the tenant's rows with any of the words, best first.
+def ranked(
+    session: Session, statement: Select[*_Columns], model: type[TenantModel], query: str
+) -> Select[*_Columns]:
+    """Narrow to rows with any of the words, best first: BM25, on PostgreSQL `ts_rank`.
 
-    `where` is a condition on the table's alias `r` with bound `parameters`; it is code, never
-    input.
+    `statement` selects columns of `model` by the ORM, so that the session adds the tenant.
     """
-    words = words_of(query)
-    if not words:
-        return []
-    bound = {**parameters, "tenant": session.tenant_id, "limit": limit}
-    if session.get_bind().dialect.name == "sqlite":
-        alternatives = " OR ".join(f'"{word}"' for word in words)
-        bound["match"] = f"scope:{_scope(session.tenant_id)} AND text:({alternatives})"
-        statement = f"""
-            SELECT r.id FROM {table}_fts f JOIN {table} r ON r.fts_id = f.rowid
-            WHERE f.{table}_fts MATCH :match AND r.tenant_id = :tenant AND {where}
-            ORDER BY f.rank LIMIT :limit
-            """
-    else:
-        bound["match"] = " | ".join(f"'{word}'" for word in words)
-        statement = f"""
-            SELECT r.id FROM {table} r, to_tsquery('simple', :match) q
-            WHERE r.words @@ q AND r.tenant_id = :tenant AND {where}
-            ORDER BY ts_rank_cd(r.words, q) DESC, r.id LIMIT :limit
-            """
-    found = await session.execute(
-        text(statement).bindparams(bindparam("tenant", type_=Uuid())).columns(id=Uuid()),
-        bound,
-        execution_options=_FENCED,
+    any_word = words_of(query)
+    if not any_word:
+        return statement.where(literal(False))
+    if _is_sqlite(session):
+        match = " OR ".join(f'"{word}"' for word in any_word)
+        return _matching(session, statement, model, match).order_by(column("rank"))
+    question = func.to_tsquery(_SIMPLE, " | ".join(f"'{word}'" for word in any_word))
+    stored = _stored_words(model)
+    return statement.where(stored.op("@@")(question)).order_by(
+        func.ts_rank(stored, question, 1).desc(), model.id
     )
-    return list(found.scalars())
+
+
+def containing(
+    session: Session, statement: Select[*_Columns], model: type[TenantModel], phrases: Sequence[str]
+) -> Select[*_Columns]:
+    """Narrow to rows that contain any of the phrases: their words in a row, nothing stemmed."""
+    known = [words for phrase in phrases if (words := _WORD.findall(phrase))]
+    if not known:
+        return statement.where(literal(False))
+    if _is_sqlite(session):
+        match = " OR ".join(f'"{" ".join(words)}"' for words in known)
+        return _matching(session, statement, model, match)
+    any_phrase: ColumnElement[Any] = func.phraseto_tsquery(_SIMPLE, " ".join(known[0]))
+    for words in known[1:]:
+        any_phrase = any_phrase.op("||")(func.phraseto_tsquery(_SIMPLE, " ".join(words)))
+    return statement.where(_stored_words(model).op("@@")(any_phrase))
+
+
+def _stored_words(model: type[TenantModel]) -> ColumnElement[Any]:
+    return literal_column(f"{model.__tablename__}.words")
+
+
+def _matching(
+    session: Session, statement: Select[*_Columns], model: type[TenantModel], match: str
+) -> Select[*_Columns]:
+    name = f"{model.__tablename__}_fts"
+    index = table(name, column("rowid"))
+    bounded = f"scope:{_scope(session.tenant_id)} AND text:({match})"
+    row_number: ColumnElement[int] = literal_column(f"{model.__tablename__}.fts_id")
+    return statement.join(index, index.c.rowid == row_number).where(
+        literal_column(name).op("MATCH")(bounded)
+    )
