@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from locutory import __version__
 from locutory.capabilities.analysis.api import Analyst
+from locutory.capabilities.knowledge.api import Knowledge
 from locutory.engines.blobs import BlobStore, LocalBlobs
 from locutory.engines.embeddings.base import Embedder
 from locutory.engines.embeddings.registry import get_embedder
@@ -148,10 +149,12 @@ def _services(settings: Settings, secrets: Secrets, metrics: Metrics) -> Service
     blobs = LocalBlobs(settings.data_dir / "blobs")
     services.add(BlobStore, blobs)
     services.add(BlobPutter, blobs)
-    services.add(Embedder, get_embedder("hashed"))
+    embedder = get_embedder("hashed")
+    services.add(Embedder, embedder)
     services.add(STTProvider, get_stt_provider(settings.stt.provider))
     model = get_llm(settings.llm, http)
     services.add(Analyst, Analyst(model))
+    services.add(Knowledge, Knowledge.of(embedder, EmbeddedVectors(), model))
     if model is not None:
         services.add(LLM, model)
     return services

@@ -89,6 +89,18 @@ def streamed(frame: Frame) -> bool:
     return frame.type.startswith(_STREAMED)
 
 
+async def exists(db: Database, callid: str) -> bool:
+    """Whether there is a call of that id."""
+    async with db.read() as session:
+        return await queries.find(session, callid) is not None
+
+
+async def status_counts(db: Database) -> dict[str, int]:
+    """How many calls stand at each milestone."""
+    async with db.read() as session:
+        return await queries.status_counts(session)
+
+
 async def settled(db: Database, callid: str) -> bool:
     """Whether nothing more will happen to a call by itself. Raises CallNotFound."""
     async with db.read() as session:

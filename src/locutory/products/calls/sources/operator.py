@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 from locutory.engines.blobs import BlobStore
 from locutory.kernel.auth import people
@@ -35,6 +36,16 @@ class Business:
     created: bool
 
 
+class Described(TypedDict, total=False):
+    """What an operator may know of a call besides its recording."""
+
+    direction: Direction
+    agent_id: str | None
+    agent_name: str | None
+    customer_phone: str | None
+    disposition: str | None
+
+
 async def business(storage: Storage, bid: str) -> Business:
     """The business of that slug; made if the installation has none yet.
 
@@ -61,18 +72,22 @@ async def offer(
     recording: Recording,
     *,
     scratch: Path,
-    direction: Direction = Direction.UNKNOWN,
+    started_at: datetime | None = None,
+    **described: Unpack[Described],
 ) -> Taken:
-    """Store a recording's files and register its call."""
+    """Store a recording's files and register its call; `described` is what else is known of it.
+
+    Without `started_at` the file's time counts as the call's.
+    """
     blobs = services.get(BlobStore)
     assert db.tenant_id is not None
     audio: AudioRef | None = None
-    started = None
+    started = started_at
     if recording.path is not None:
         async with spooled_file(recording.path, scratch, MAX_AUDIO_BYTES) as file:
             audio = await keep_audio(blobs, db.tenant_id, recording.callid, file)
         stat = await asyncio.to_thread(recording.path.stat)
-        started = datetime.fromtimestamp(stat.st_mtime, UTC)
+        started = started or datetime.fromtimestamp(stat.st_mtime, UTC)
     sidecar = None
     if recording.sidecar is not None:
         async with spooled_file(recording.sidecar, scratch, MAX_SIDECAR_BYTES) as file:
@@ -83,8 +98,8 @@ async def offer(
         audio_url=recording.url,
         sidecar_key=sidecar,
         sidecar_name=None if recording.sidecar is None else recording.sidecar.name,
-        direction=direction,
         started_at=started,
+        **described,
     )
     secrets = services.get(Secrets)
     taken = await db.write(lambda tx: take(tx, [offered], actor=OPERATOR, secrets=secrets))

@@ -1,7 +1,6 @@
 """Making a call findable."""
 
-from locutory.capabilities.knowledge import api as knowledge
-from locutory.engines.embeddings.base import Embedder
+from locutory.capabilities.knowledge.api import Filing, Knowledge, Note, prepare, store
 from locutory.kernel.clock import utc_now
 from locutory.kernel.db import Session
 from locutory.kernel.events import emit
@@ -25,6 +24,7 @@ async def index(ctx: Context) -> None:
     async with ctx.db.read() as session:
         record = await queries.get_by_id(session, call_of(ctx.job))
         row = await queries.transcript(session, record.id, record.transcript_version)
+        analysis = await queries.latest_analysis(session, record.id)
     if record.status != Status.DONE or row is None:
         return
     transcript = transcript_of(row)
@@ -36,22 +36,24 @@ async def index(ctx: Context) -> None:
         "score": record.overall_score,
         "sentiment": record.sentiment_score,
     }
-    embedder = ctx.services.get(Embedder)
-    prepared = await knowledge.prepare(transcript, embedder)
+    knowledge = ctx.services.get(Knowledge)
+    summary = (analysis.analysis.get("summary") or {}).get("text") if analysis else None
+    notes = [Note(kind="analysis", text=summary)] if summary else []
+    prepared = await prepare(knowledge, transcript, notes=notes)
+    engine = knowledge.embedder.name
+    filing = Filing(
+        collection=COLLECTION,
+        source_id=record.callid,
+        version=row.version,
+        occurred_at=record.started_at,
+        meta=meta,
+    )
 
-    async def store(tx: Session) -> None:
+    async def save(tx: Session) -> None:
         current = await queries.get_by_id(tx, record.id)
-        await knowledge.store(
-            tx,
-            prepared,
-            collection=COLLECTION,
-            source_id=record.callid,
-            source_key=record.id,
-            version=row.version,
-            meta=meta,
-        )
+        await store(tx, prepared, filing)
         current.stage_state = StageState.OK
-        await note_run(tx, ctx.job, Stage.INDEX, StageState.OK, began=began, engine=embedder.name)
+        await note_run(tx, ctx.job, Stage.INDEX, StageState.OK, began=began, engine=engine)
         await tx.flush()
         await emit(
             tx,
@@ -63,5 +65,5 @@ async def index(ctx: Context) -> None:
             ),
         )
 
-    await ctx.finish(store)
+    await ctx.finish(save)
     failpoint("calls.index.saved")
