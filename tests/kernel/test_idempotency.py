@@ -57,11 +57,13 @@ def make_app(storage: Storage, shop: Any) -> FastAPI:
     async def create(
         data: Thing,
         request: Request,
+        response: Response,
         idempotent: Idempotent,
         tenant: Annotated[UUID, Header()],
         caller: Annotated[str, Header()] = "user:1",
     ) -> Response:
         request.state.principal_key = caller
+        response.headers["ratelimit-remaining"] = "9"
 
         async def store(tx: Session) -> Thing:
             await audit(tx, actor=caller, action="make", object=data.name)
@@ -110,6 +112,7 @@ async def test_the_first_answer_comes_again_and_nothing_is_done_twice(shop: Shop
     assert (second.status_code, second.content) == (first.status_code, first.content)
     assert "idempotency-replayed" not in first.headers
     assert second.headers["idempotency-replayed"] == "true"
+    assert first.headers["ratelimit-remaining"] == second.headers["ratelimit-remaining"] == "9"
     assert await shop.made() == ["lamp"]
 
 

@@ -70,8 +70,10 @@ class IdempotencyRow(Base):
 class Idempotency:
     """One request's key, or its absence."""
 
-    def __init__(self, request: Request, key: str | None, clock: Clock) -> None:
+    def __init__(self, request: Request, response: Response, key: str | None, clock: Clock) -> None:
+        """`response` holds the headers that other dependencies have set."""
         self._request = request
+        self._response = response
         self._key = key
         self._clock = clock
 
@@ -84,7 +86,7 @@ class Idempotency:
         again. Raises IdempotencyKeyReused, IdempotencyInProgress, and what `fn` raises.
         """
         if self._key is None:
-            return _answer(status, _encode(await db.write(fn)))
+            return self._answer(status, _encode(await db.write(fn)))
         key, fingerprint = self._key, await fingerprint_of(self._request)
 
         async def once(tx: Session) -> Response:
@@ -114,7 +116,7 @@ class Idempotency:
         if first is not None:
             if first.fingerprint != fingerprint:
                 raise IdempotencyKeyReused
-            return _answer(first.status, first.body, replayed=True)
+            return self._answer(first.status, first.body, replayed=True)
         body = _encode(await fn(tx))
         tx.add(
             IdempotencyRow(
@@ -126,11 +128,20 @@ class Idempotency:
                 expires_at=now + KEPT,
             )
         )
-        return _answer(status, body)
+        return self._answer(status, body)
+
+    def _answer(self, status: int, body: bytes, *, replayed: bool = False) -> Response:
+        answer = Response(body, status, media_type="application/json")
+        answer.headers.update(self._response.headers)
+        if replayed:
+            answer.headers[REPLAYED] = "true"
+        return answer
 
 
 async def _idempotency(
-    request: Request, key: Annotated[str | None, Header(alias="Idempotency-Key")] = None
+    request: Request,
+    response: Response,
+    key: Annotated[str | None, Header(alias="Idempotency-Key")] = None,
 ) -> Idempotency:
     if key is not None and not (0 < len(key) <= _MOST_CHARACTERS and key.isprintable()):
         message = f"1 to {_MOST_CHARACTERS} printable characters"
@@ -140,7 +151,7 @@ async def _idempotency(
             "message": message,
         }
         raise InvalidError(message, errors=[fault])
-    return Idempotency(request, key, request.app.state.auth.clock)
+    return Idempotency(request, response, key, request.app.state.auth.clock)
 
 
 Idempotent = Annotated[Idempotency, Depends(_idempotency)]
@@ -216,8 +227,3 @@ def _encode(result: Any) -> bytes:
     return (
         result.model_dump_json().encode() if isinstance(result, BaseModel) else orjson.dumps(result)
     )
-
-
-def _answer(status: int, body: bytes, *, replayed: bool = False) -> Response:
-    headers = {REPLAYED: "true"} if replayed else None
-    return Response(body, status, headers, "application/json")

@@ -27,8 +27,9 @@ from locutory.kernel.auth.people import (
 from locutory.kernel.auth.routes import router as auth_router
 from locutory.kernel.db import Storage
 from locutory.kernel.errors import LocutoryError, NotFoundError
+from locutory.kernel.ratelimit import Limiter
 from locutory.kernel.services import Services
-from locutory.kernel.settings import Settings
+from locutory.kernel.settings import LimitSettings, Settings
 
 PASSWORD = "correct horse"
 KEY = b"k" * 32
@@ -189,6 +190,7 @@ def make_app(storage: Storage, auth: Auth) -> FastAPI:
     app.include_router(auth_router)
     app.include_router(sample_router())
     app.state.storage, app.state.auth, app.state.services = storage, auth, Services()
+    app.state.limiter = Limiter(LimitSettings())
     app.state.services.add(BlobPutter, MemoryBlobs())
 
     @app.exception_handler(LocutoryError)

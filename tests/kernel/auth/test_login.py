@@ -246,3 +246,10 @@ async def test_every_deed_is_audited_and_no_secret_is_stored_readably(house: Any
     ]
     assert first["refresh_token"] not in hashes
     assert broken_at is None
+
+
+async def test_one_address_cannot_try_all_the_addresses(house: Any) -> None:
+    replies = [await house.refresh("guess") for _ in range(61)]
+
+    assert {r.status_code for r in replies[:60]} == {401}
+    assert replies[60].status_code == 429

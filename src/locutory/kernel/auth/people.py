@@ -4,7 +4,7 @@ What changes anything runs inside the caller's `db.write`, so that it commits wi
 """
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -26,6 +26,7 @@ from locutory.kernel.auth.contract import (
 )
 from locutory.kernel.auth.gate import CHANGED
 from locutory.kernel.auth.models import MembershipRow, TenantRow, UserRow
+from locutory.kernel.auth.queries import PersonRow as PersonRow
 from locutory.kernel.db import Database, Session
 
 
@@ -165,12 +166,43 @@ async def set_roles(
     await _note(tx, "member.roles", tenant_id, user_id, actor, roles)
 
 
-async def list_members(
-    db: Database, tenant_id: UUID, *, after: UUID | None, limit: int
-) -> Sequence[queries.PersonRow]:
-    """The active users of a tenant in the order of their ids, one more than `limit`."""
+async def list_tenants(
+    db: Database,
+    *,
+    among: Collection[UUID] | None,
+    after: tuple[Any, UUID] | None,
+    limit: int,
+) -> Sequence[Tenant]:
+    """Tenants by slug, one more than `limit`; `among` None means all."""
     async with db.read() as session:
-        return await queries.list_people(session, tenant_id, after=after, limit=limit)
+        return await queries.list_tenants(session, among=among, after=after, limit=limit)
+
+
+async def list_members(
+    db: Database, tenant_id: UUID, *, product: str | None = None, after: UUID | None, limit: int
+) -> Sequence[PersonRow]:
+    """The active users of a tenant by id, one more than `limit`; perhaps of one product only."""
+    async with db.read() as session:
+        return await queries.list_people(
+            session, tenant_id, product=product, after=after, limit=limit
+        )
+
+
+async def find_member(
+    db: Database, tenant_id: UUID, user_id: UUID, *, product: str
+) -> PersonRow | None:
+    """An active user who has a role of this product in a tenant."""
+    async with db.read() as session:
+        row = await queries.find_person(session, tenant_id, user_id)
+    if row is None or not any(_product(role) == product for role in row.roles):
+        return None
+    return row
+
+
+async def find_user_id(tx: Session, email: str) -> UUID | None:
+    """The id behind an e-mail address in lower case."""
+    user = await queries.find_user_by_email(tx, email)
+    return None if user is None else user.id
 
 
 async def set_active(tx: Session, user_id: UUID, active: bool, *, actor: str) -> None:

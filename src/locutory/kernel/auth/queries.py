@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, and_, select
+from sqlalchemy import Row, String, and_, cast, select
 
 from locutory.kernel.auth.contract import Tenant, TenantStatus
 from locutory.kernel.auth.models import (
@@ -155,10 +155,18 @@ def _people(tenant_id: UUID) -> Any:
 
 
 async def list_people(
-    session: Session, tenant_id: UUID, *, after: UUID | None, limit: int
+    session: Session,
+    tenant_id: UUID,
+    *,
+    product: str | None = None,
+    after: UUID | None,
+    limit: int,
 ) -> Sequence[PersonRow]:
-    """The active users of a tenant in the order of their ids, one more than `limit`."""
+    """The active users of a tenant by id, one more than `limit`; perhaps of one product only."""
     statement = _people(tenant_id)
+    if product is not None:
+        # roles are a short JSON list of plain names, so its text can be searched
+        statement = statement.where(cast(MembershipRow.roles, String).contains(f'"{product}:'))
     if after is not None:
         statement = statement.where(MembershipRow.user_id > after)
     statement = statement.order_by(MembershipRow.user_id).limit(limit + 1)

@@ -48,8 +48,10 @@ from locutory.kernel.auth.schemas import (
 )
 from locutory.kernel.auth.tokens import split_api_key
 from locutory.kernel.paging import decode_cursor, encode_cursor, split_page
+from locutory.kernel.ratelimit import rate_limit
 
-router = APIRouter(route_class=SecuredRoute, tags=["auth"])
+router = APIRouter(route_class=SecuredRoute, tags=["auth"], dependencies=[rate_limit("auth")])
+_LOGIN_RATE = [rate_limit("login")]
 _BODY_BYTES = avatars.MOST_BYTES + 64 * 1024  # the picture and what multipart wraps around it
 
 
@@ -102,8 +104,8 @@ async def me(principal: CurrentPrincipal, auth: TheAuth) -> MeRead:
     )
 
 
-_mount(login, "POST", "/api/auth/login", "/auth", "/auth/login")
-_mount(refresh, "POST", "/api/auth/refresh", "/auth/refresh")
+_mount(login, "POST", "/api/auth/login", "/auth", "/auth/login", dependencies=_LOGIN_RATE)
+_mount(refresh, "POST", "/api/auth/refresh", "/auth/refresh", dependencies=_LOGIN_RATE)
 _mount(logout, "POST", "/api/auth/logout", "/auth/logout", status_code=204)
 _mount(me, "GET", "/api/auth/me", "/auth/me")
 
