@@ -17,6 +17,7 @@ from locutory.engines.embeddings.registry import get_embedder
 from locutory.engines.llm.base import LLM
 from locutory.engines.llm.registry import get_llm
 from locutory.engines.stt import STTProvider, get_stt_provider
+from locutory.engines.vectors.embedded import EmbeddedVectors
 from locutory.kernel import failpoints, http_errors
 from locutory.kernel.auth import Auth, BlobPutter, Roles
 from locutory.kernel.auth import routes as auth_routes

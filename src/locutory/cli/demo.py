@@ -214,7 +214,7 @@ def _greet(console: Console, address: str, password: str) -> None:
         "| python3 -c 'import json,sys; print(json.load(sys.stdin)[\"access_token\"])')",
         f'  curl -s -H "authorization: Bearer $TOKEN" "{address}/call-records/demo?limit=3"',
         f'  curl -s -H "authorization: Bearer $TOKEN" -H "content-type: application/json" '
-        f"{address}/rag/demo/chat -d '{{\"message\":\"what did customers say about the price?\"}}'",
+        f'{address}/rag/demo/chat -d \'{{"message":"what did customers say about the price?"}}\'',
         "",
         "Ctrl-C ends it.",
     ]

@@ -67,8 +67,13 @@ class SingleFlight(Generic[T]):
         if flight is None:
             flight = asyncio.create_task(_call(ask))
             self._flights[key] = flight
-            flight.add_done_callback(lambda _: self._flights.pop(key, None))
+            flight.add_done_callback(lambda done: self._land(key, done))
         return await asyncio.shield(flight), leads
+
+    def _land(self, key: str, flight: asyncio.Task[T]) -> None:
+        del self._flights[key]
+        if not flight.cancelled():
+            flight.exception()  # looked at here too, since every caller may have been cancelled
 
 
 async def _call(ask: Callable[[], Awaitable[T]]) -> T:

@@ -9,6 +9,7 @@ from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, meta, no
 from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from locutory.capabilities.analysis.templates import questions, template_of
 from locutory.capabilities.interactions.contract import Transcript
 from locutory.kernel.errors import InvalidError
 
@@ -160,10 +161,11 @@ def prompt_variables(
     crm = given.get("crm") or {}
     own = {
         name: _tamed(given.get(name, {}))
-        for name in ("call", "floor_agent", "metrics", "template", "objection_types", "business")
+        for name in ("call", "floor_agent", "metrics", "objection_types", "business")
     }
     return {
         **own,
+        "template": _tamed(questions(template_of(given))),
         "transcript": data_block(transcript.numbered()),
         "transcript_plain": data_block(transcript.plain()),
         "crm": {part: _json_block(crm.get(part)) for part in ("lead", "activities")},

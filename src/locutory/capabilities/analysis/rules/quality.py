@@ -1,5 +1,6 @@
 """Quality without judgement: metrics against their bands, phrases said or not."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from locutory.capabilities.analysis.contract import (
 )
 from locutory.capabilities.analysis.evidence import contains, normalised
 from locutory.capabilities.analysis.scoring import Answer, AnswerState, points_for, total_score
+from locutory.capabilities.analysis.templates import template_of
 from locutory.capabilities.interactions.contract import Transcript, Turn
 from locutory.kernel.provenance import Source
 from locutory.kernel.words import sentences
@@ -33,8 +35,9 @@ class Assessed:
 NEEDS_REVIEW = Assessed(Answer(AnswerState.NEEDS_REVIEW))
 
 
-def judge_with(template: Template, case: Case) -> RuleAnswer:
+def judge(case: Case) -> RuleAnswer:
     """The `quality_score` agent by rules; what needs judgement is left to a person."""
+    template = template_of(case.variables)
     assessed = {p.key: assess(p, case) for p in template.parameters}
     return RuleAnswer(result=blob(template, assessed), confidence=MAX_RULE_CONFIDENCE)
 
@@ -83,9 +86,9 @@ def _in_scope(turn: Turn, binding: Mapping[str, Any], duration_ms: int) -> bool:
     if binding.get("role") and turn.role != binding["role"]:
         return False
     share = turn.start_ms / max(1, duration_ms)
-    return binding.get("from_ms", 0) <= turn.start_ms < binding.get(
-        "to_ms", duration_ms + 1
-    ) and binding.get("from_share", 0.0) <= share <= binding.get("to_share", 1.0)
+    in_time: bool = binding.get("from_ms", 0) <= turn.start_ms < binding.get("to_ms", math.inf)
+    in_share: bool = binding.get("from_share", 0.0) <= share <= binding.get("to_share", 1.0)
+    return in_time and in_share
 
 
 def blob(template: Template, assessed: Mapping[str, Assessed]) -> dict[str, Any]:
