@@ -168,7 +168,12 @@ async def sign_on(tx: Session, worker: str, queues: Mapping[str, int], at_ms: in
     if done.rowcount == 0:  # type: ignore[attr-defined] # CursorResult of an update
         await tx.execute(
             insert(_worker),
-            {"id": worker, "queues": dict(queues), "started_ms": at_ms, "heartbeat_ms": at_ms},
+            {
+                "id": worker,
+                "queues": {str(k): v for k, v in queues.items()},
+                "started_ms": at_ms,
+                "heartbeat_ms": at_ms,
+            },
             execution_options=FENCED,
         )
 
