@@ -126,7 +126,7 @@ async def test_a_parameter_that_rests_on_false_evidence_needs_a_review(
     )
 
     result = await judge(
-        sales_call, "quality_score", answer, variables={"metrics": {"talk_ratio_agent": 0.5}}
+        sales_call, "quality_score", answer, variables={"metrics": {"talk_ratio": 0.5}}
     )
 
     assert result.result is not None
@@ -135,8 +135,8 @@ async def test_a_parameter_that_rests_on_false_evidence_needs_a_review(
     assert rows["courtesy"]["state"] == "needs_review"
     assert rows["introduction"]["points"] == 1.0
     assert rows["solution"]["points"] == 0.5
-    # greeting 5, introduction 5, solution 20 at a half, talk balance 15, closing 10
-    assert result.result["total"] == pytest.approx(100 * 45 / 55)
+    # greeting 10, introduction 5, solution 15 at a half, talk balance 20, closing 10
+    assert result.result["total"] == pytest.approx(100 * 52.5 / 60)
     assert "parameters.need_understood" in result.unsupported
 
 
