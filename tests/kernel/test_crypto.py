@@ -246,6 +246,13 @@ def test_a_damaged_secrets_file_stops_the_start(tmp_path: Path, content: str) ->
     assert path.read_text() == content
 
 
+def test_a_data_directory_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a file stands here")
+
+    with pytest.raises(ConfigError, match="cannot be made"):
+        load_or_create_secrets(tmp_path / "data" / "below", settings())
+
+
 def test_a_secrets_file_open_to_others_stops_the_start(tmp_path: Path) -> None:
     load_or_create_secrets(tmp_path, settings())
     (tmp_path / "secrets.json").chmod(0o644)

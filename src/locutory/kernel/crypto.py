@@ -154,7 +154,10 @@ def load_or_create_secrets(data_dir: Path, settings: Settings) -> Secrets:
         raise ConfigError("LOCUTORY_CRYPTO__KEYS must be set in production on PostgreSQL")
     path = data_dir / FILE_NAME
     if not path.exists():
-        _create(path)
+        try:
+            _create(path)
+        except OSError as error:
+            raise ConfigError(f"{path} cannot be made: {error.strerror}") from error
     return _to_secrets(_read(path))
 
 

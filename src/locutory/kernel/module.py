@@ -1,14 +1,13 @@
 """The manifest: all that a module brings, in one place."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from fastapi import APIRouter
 
 from locutory.kernel.events import Subscription
 from locutory.kernel.jobs import JobKind
-
-Check = Callable[[], Awaitable[str | None]]  # None when well, else what is wrong
+from locutory.kernel.telemetry.health import Check
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,10 @@ class Services:
         """Put a service behind its port."""
         self._by_port[port] = service
 
+    def find(self, port: type[T]) -> T | None:
+        """The service behind a port, None when there is none."""
+        return cast("T | None", self._by_port.get(port))
+
     def get(self, port: type[T]) -> T:
         """The service behind a port. Raises LookupError when the composition root gave none."""
         try:

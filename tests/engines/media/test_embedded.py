@@ -209,12 +209,13 @@ def test_a_damaged_header_ends_in_a_known_error_or_in_sound(tmp_path: Path, seed
     path = tmp_path / "damaged.wav"
     path.write_bytes(damaged)
 
+    outcome: type[LocutoryError] | None = None
     try:
         frames = len(EmbeddedReader().read(path).samples)
     except LocutoryError as error:
-        assert error.cls is ErrorClass.PERMANENT_INPUT
-    else:
-        assert frames > 0
+        frames, outcome = 0, type(error)
+
+    assert frames > 0 or (outcome is not None and outcome.cls is ErrorClass.PERMANENT_INPUT)
 
 
 def test_limits_on_bytes_and_length_hold(tmp_path: Path) -> None:

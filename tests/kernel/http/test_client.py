@@ -1,11 +1,17 @@
 import asyncio
+import ssl
 import sys
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from subprocess import run
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from locutory.kernel.errors import (
     EngineAuthError,
@@ -14,6 +20,7 @@ from locutory.kernel.errors import (
     EngineUnavailable,
     InputError,
     InvalidOutput,
+    LocutoryError,
 )
 from locutory.kernel.http.breaker import BreakerOpenError
 from locutory.kernel.http.client import HttpClient
@@ -25,6 +32,7 @@ from locutory.kernel.http.replies import (
     retry_after,
 )
 from locutory.kernel.settings import HttpSettings
+from locutory.kernel.telemetry.metrics import Metrics
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -47,6 +55,17 @@ async def test_json_goes_out_and_comes_back(client: HttpClient, server, reply: C
     assert answer == {"ok": [1, 2]}
     assert (asked.method, asked.path, asked.body) == ("POST", "/v1?q=x+y", b'{"a":1}')
     assert (asked.headers["x-key"], asked.headers["content-type"]) == ("k", "application/json")
+
+
+async def test_proxy_variables_are_not_honoured(
+    client: HttpClient, server, reply: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.answer = reply(200, b"1")
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+
+    assert await client.get_json(server.url(), engine="stub") == 1
+    assert await client.deliver(server.url(), b"") == 200
 
 
 async def test_a_file_is_uploaded_in_a_form(
@@ -189,7 +208,7 @@ async def test_a_delivery_arrives(client: HttpClient, server, reply: Callable) -
     ],
 )
 async def test_a_failed_delivery_says_whether_to_try_again(
-    client: HttpClient, server, reply: Callable, status: int, error: type[Exception], code: str
+    client: HttpClient, server, reply: Callable, status: int, error: type[LocutoryError], code: str
 ) -> None:
     server.answer = reply(status, Location="http://127.0.0.1:1/")
 
@@ -212,6 +231,86 @@ async def test_a_delivery_into_the_private_network_is_blocked() -> None:
         await client.deliver("http://hook.test/", b"")
 
     await client.close()
+
+
+async def test_calls_are_counted_by_provider_and_result(server, reply: Callable) -> None:
+    metrics = Metrics()
+    client = HttpClient(HttpSettings(), metrics=metrics)
+    server.answer = reply(200, b"1")
+    await client.get_json(server.url(), engine="stub")
+    server.answer = reply(503)
+    for _ in range(5):
+        with pytest.raises(EngineUnavailable):
+            await client.get_json(server.url(), engine="stub")
+
+    text = metrics.render().decode()
+
+    assert 'outbound_requests_total{provider="stub",result="ok"} 1.0' in text
+    assert 'outbound_requests_total{provider="stub",result="transient_network"} 5.0' in text
+    assert 'provider_inflight{provider="stub"} 0.0' in text
+    assert 'provider_breaker_state{provider="stub"} 2.0' in text
+    await client.close()
+
+
+async def test_five_hundred_calls_run_at_once(client: HttpClient, server, reply: Callable) -> None:
+    all_here = asyncio.Event()
+
+    async def when_all_here(asked) -> None:
+        if len(server.asked) == 500:
+            all_here.set()
+        await all_here.wait()
+        await reply(200, b"1")(asked)
+
+    server.answer = when_all_here
+
+    answers = await asyncio.gather(
+        *(client.get_json(server.url(), engine="stub") for _ in range(500))
+    )
+
+    assert answers == [1] * 500
+
+
+@pytest.fixture
+def self_signed(tmp_path: Path) -> ssl.SSLContext:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    made = (
+        x509.CertificateBuilder(issuer_name=name, subject_name=name, public_key=key.public_key())
+        .serial_number(1)
+        .not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
+        .not_valid_after(datetime(2100, 1, 1, tzinfo=UTC))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False
+        )
+        .sign(key, hashes.SHA256())
+    )
+    pem = tmp_path / "both.pem"
+    pem.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        + made.public_bytes(serialization.Encoding.PEM)
+    )
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(pem)
+    return context
+
+
+async def test_a_certificate_that_nobody_vouches_for_is_refused(
+    client: HttpClient, server, self_signed: ssl.SSLContext
+) -> None:
+    listener = await asyncio.start_server(server.serve, "127.0.0.1", 0, ssl=self_signed)
+    url = f"https://127.0.0.1:{listener.sockets[0].getsockname()[1]}/"
+
+    with pytest.raises(EngineUnavailable, match="certificate"):
+        await client.get_json(url, engine="stub")
+    with pytest.raises(RemoteUnavailableError, match="certificate"):
+        await client.deliver(url, b"{}")
+
+    assert server.asked == []
+    listener.close()
 
 
 def test_a_stated_wait_is_read_as_seconds_or_as_a_date() -> None:

@@ -1,12 +1,20 @@
 import asyncio
 import hashlib
 import io
-from collections.abc import AsyncIterator, Callable
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
-from locutory.kernel.errors import ErrorClass, InputError, LocutoryError, TooLargeError
+from locutory.kernel.errors import (
+    ErrorClass,
+    InputError,
+    LocutoryError,
+    StorageUnavailableError,
+    TooLargeError,
+)
 from locutory.kernel.http.client import HttpClient
 from locutory.kernel.http.fetching import FetchCodes, FetchLimits
 from locutory.kernel.http.gate import UrlBlockedError
@@ -103,6 +111,34 @@ async def test_a_name_in_the_private_network_is_blocked(names: Names, tmp_path: 
     assert isinstance(error, UrlBlockedError)
     assert names.asked == ["rebound.test"]
     await client.close()
+
+
+async def test_a_name_that_does_not_resolve_can_be_tried_again(tmp_path: Path) -> None:
+    async def no_such_name(host: str, port: int) -> list[str]:
+        raise socket.gaierror(socket.EAI_NONAME, "unknown")
+
+    client = HttpClient(HttpSettings(), resolve=no_such_name)
+
+    error = await failure(client, "http://gone.test/a", tmp_path)
+
+    assert isinstance(error, RemoteUnavailableError)
+    assert "does not resolve" in error.detail
+    await client.close()
+
+
+@pytest.fixture
+def full_disk() -> Iterator[BinaryIO]:
+    with Path("/dev/full").open("wb", buffering=0) as file:
+        yield file
+
+
+async def test_a_full_disk_is_no_fault_of_the_address(
+    client: HttpClient, server, reply: Callable, full_disk: BinaryIO
+) -> None:
+    server.answer = reply(200, BODY)
+
+    with pytest.raises(StorageUnavailableError):
+        await client.fetch(server.url("/a", "files.test"), to=full_disk, max_bytes=len(BODY))
 
 
 async def test_three_redirects_are_followed_and_a_fourth_is_not(

@@ -23,12 +23,11 @@ from locutory.engines.media.base import (
     AudioUndecodableError,
     Layout,
     Limits,
-    NotAudioError,
     Probe,
     Samples,
 )
 from locutory.engines.media.layout import LayoutScan
-from locutory.engines.media.sniff import HEAD_BYTES, sniff
+from locutory.engines.media.sniff import container_of
 from locutory.engines.media.wav import MendedFile, check_length, find_data
 
 BLOCK_MS = 10_000
@@ -196,16 +195,13 @@ def _check_size(path: Path, limits: Limits) -> int:
 
 
 def _container(path: Path) -> str:
-    with path.open("rb") as file:
-        found = sniff(file.read(HEAD_BYTES))
-    if found.container is None:
-        raise NotAudioError(f"The file is no recording; it looks like {found.other}")
-    if found.container in _NEEDS_OTHER_DECODER:
-        name = _NEEDS_OTHER_DECODER[found.container]
+    container = container_of(path)
+    if container in _NEEDS_OTHER_DECODER:
+        name = _NEEDS_OTHER_DECODER[container]
         raise AudioUndecodableError(
             f"{name} is not among the formats that the bundled reader decodes"
         )
-    return found.container
+    return container
 
 
 def _open(path: Path, container: str) -> tuple[soundfile.SoundFile, tuple[str, ...]]:

@@ -1,6 +1,9 @@
 """What a file is, by its first bytes and never by its name."""
 
 from dataclasses import dataclass
+from pathlib import Path
+
+from locutory.engines.media.base import AudioEmptyError, NotAudioError
 
 HEAD_BYTES = 4096
 
@@ -110,3 +113,15 @@ def _kind_of_text(text: str) -> str:
     if start.startswith(("{", "[")):
         return "a JSON document"
     return "plain text"
+
+
+def container_of(path: Path) -> str:
+    """The container of a recording. Raises NotAudioError, AudioEmptyError."""
+    with path.open("rb") as source:
+        head = source.read(HEAD_BYTES)
+    if not head:
+        raise AudioEmptyError("the file is empty")
+    found = sniff(head)
+    if found.container is None:
+        raise NotAudioError(f"The file is no recording; it looks like {found.other}")
+    return found.container

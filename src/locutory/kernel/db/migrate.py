@@ -9,8 +9,9 @@ from typing import Any
 from sqlalchemy import Connection, create_engine, inspect, text
 from sqlalchemy.engine import make_url
 
-from locutory.kernel.db.dialect import is_sqlite
+from locutory.kernel.db.dialect import grant_to, is_sqlite
 from locutory.kernel.errors import ConfigError
+from locutory.kernel.settings import DatabaseSettings, Settings
 
 VERSIONS = Path(__file__).parent / "migrations" / "versions"
 _LOCK_ID = 0x10C0708
@@ -24,6 +25,21 @@ def head() -> str:
 def sync_url(url: str) -> str:
     """The address for a blocking driver."""
     return url.replace("sqlite+aiosqlite:", "sqlite:")
+
+
+def async_url(url: str) -> str:
+    """The address as the settings' own one is written."""
+    return Settings(database=DatabaseSettings(url=url)).database_url
+
+
+def grant(url: str, role: str) -> None:
+    """Let the application's role read and write rows. PostgreSQL only; raises ConfigError."""
+    if is_sqlite(url):
+        raise ConfigError("SQLite knows no roles")
+    engine = create_engine(sync_url(url))
+    with engine.begin() as connection:
+        grant_to(connection, role)
+    engine.dispose()
 
 
 def current(url: str) -> str | None:

@@ -1,8 +1,9 @@
 """One client for all calls to the outside. aiohttp is loaded and sessions are made at first use."""
 
 import asyncio
-from collections.abc import Mapping
-from contextlib import ExitStack
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
@@ -10,8 +11,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 import orjson
 
 from locutory.kernel.clock import Clock, utc_now
-from locutory.kernel.errors import EngineUnavailable, InputError
-from locutory.kernel.http.breaker import Breaker
+from locutory.kernel.errors import EngineUnavailable, InputError, LocutoryError
+from locutory.kernel.http.breaker import Breaker, BreakerState
 from locutory.kernel.http.gate import Gate
 from locutory.kernel.http.replies import (
     RemoteUnavailableError,
@@ -21,14 +22,23 @@ from locutory.kernel.http.replies import (
 )
 from locutory.kernel.http.retry import retrying
 from locutory.kernel.settings import HttpSettings
+from locutory.kernel.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
     import aiohttp
 
     from locutory.kernel.http.connections import Resolve
-    from locutory.kernel.http.fetching import FetchCodes, Fetched, FetchLimits
+    from locutory.kernel.http.fetching import Fetch, FetchCodes, Fetched, FetchLimits
 
 MAX_REPLY_BYTES: Final = 16 * 1024 * 1024
+FETCH: Final = "fetch"
+DELIVER: Final = "deliver"
+
+_STATE_NUMBER: Final = {
+    BreakerState.CLOSED: 0,
+    BreakerState.HALF_OPEN: 1,
+    BreakerState.OPEN: 2,
+}
 
 
 class HttpClient:
@@ -39,10 +49,12 @@ class HttpClient:
         settings: HttpSettings,
         *,
         resolve: "Resolve | None" = None,
+        metrics: Metrics | None = None,
         clock: Clock = utc_now,
         rng: Random | None = None,
     ) -> None:
         """`resolve` replaces the system's name service for tenants' addresses."""
+        self._metrics = _OutboundMetrics(metrics or Metrics())
         self.gate = Gate(settings.allow_private_hosts)
         self._settings = settings
         self._resolve = resolve
@@ -54,7 +66,12 @@ class HttpClient:
 
     def breaker(self, engine: str) -> Breaker:
         """The breaker of an engine; its state is a metric and a line of the provider page."""
-        return self._breakers.setdefault(engine, Breaker(engine))
+        known = self._breakers.get(engine)
+        if known is not None:
+            return known
+        made = self._breakers[engine] = Breaker(engine)
+        self._metrics.watch(engine, made)
+        return made
 
     async def get_json(self, url: str, *, engine: str, **options: Any) -> Any:
         """GET and parse. Options and errors as in `request`."""
@@ -92,7 +109,7 @@ class HttpClient:
             sent.setdefault("Content-Type", "application/json")
 
         async def once() -> Reply:
-            with self.breaker(engine).guard():
+            with self.breaker(engine).guard(), self._metrics.measure(engine):
                 reply = await self._exchange(
                     method, url, engine, sent, params, data, form, timeout_s, max_bytes
                 )
@@ -151,7 +168,10 @@ class HttpClient:
 
         self.gate.check_url(url)
         session = self._gated_session()
-        with connections.network_errors(RemoteUnavailableError):
+        with (
+            self._metrics.measure(DELIVER),
+            connections.network_errors(RemoteUnavailableError),
+        ):
             async with (
                 asyncio.timeout(timeout_s),
                 session.post(
@@ -200,17 +220,10 @@ class HttpClient:
             credentials=headers or {},
             clock=self._clock,
         )
-        if not isinstance(to, Path):
-            return _checked(await download.run(url, to), expected_sha256)
-        draft = to.with_name(f"{to.name}.part")
-        file = await asyncio.to_thread(draft.open, "wb")
-        try:
-            with file:
-                fetched = _checked(await download.run(url, file), expected_sha256)
-            await asyncio.to_thread(draft.replace, to)
-        finally:
-            await asyncio.to_thread(draft.unlink, missing_ok=True)
-        return fetched
+        with self._metrics.measure(FETCH):
+            if not isinstance(to, Path):
+                return _checked(await download.run(url, to), expected_sha256)
+            return await _fetch_to_path(download, url, to, expected_sha256)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -234,6 +247,56 @@ class HttpClient:
                 self.gate, connect_s=self._settings.connect_timeout_s, resolve=self._resolve
             )
         return self._gated
+
+
+class _OutboundMetrics:
+    """What is counted about calls to the outside; `provider` is the engine's name."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        labels = ("provider",)
+        self._inflight = metrics.gauge("provider_inflight", "Calls under way", labels)
+        self._breakers = metrics.gauge(
+            "provider_breaker_state", "0 closed, 1 half open, 2 open", labels
+        )
+        self._calls = metrics.counter(
+            "outbound_requests_total", "Calls ended, by error class", ("provider", "result")
+        )
+        self._seconds = metrics.histogram("outbound_duration_seconds", "Time of a call", labels)
+
+    def watch(self, engine: str, breaker: Breaker) -> None:
+        self._breakers.labels(engine).set_function(lambda: _STATE_NUMBER[breaker.state])
+
+    @contextmanager
+    def measure(self, engine: str) -> Iterator[None]:
+        began = time.perf_counter()
+        result = "cancelled"
+        inflight = self._inflight.labels(engine)
+        inflight.inc()
+        try:
+            yield
+            result = "ok"
+        except LocutoryError as error:
+            result = error.cls.value
+            raise
+        finally:
+            inflight.dec()
+            self._calls.labels(engine, result).inc()
+            self._seconds.labels(engine).observe(time.perf_counter() - began)
+
+
+async def _fetch_to_path(
+    download: "Fetch", url: str, to: Path, expected_sha256: str | None
+) -> "Fetched":
+    """Fetch beside the path, then rename: a crash leaves no half file under the final name."""
+    draft = to.with_name(f"{to.name}.part")
+    file = await asyncio.to_thread(draft.open, "wb")
+    try:
+        with file:
+            fetched = _checked(await download.run(url, file), expected_sha256)
+        await asyncio.to_thread(draft.replace, to)
+    finally:
+        await asyncio.to_thread(draft.unlink, missing_ok=True)
+    return fetched
 
 
 def _lower(headers: Mapping[str, str]) -> dict[str, str]:

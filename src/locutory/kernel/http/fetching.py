@@ -82,11 +82,14 @@ class _Sink:
         self._hash.update(data)
         try:
             self._file.write(data)
+            self._file.flush()
         except OSError as error:
             raise StorageUnavailableError("the file cannot be written here") from error
 
     def restart(self) -> None:
         """Forget everything that arrived."""
+        if self.size == 0:
+            return
         self._file.seek(self._start)
         self._file.truncate()
         self._buffer, self._hash, self.size = bytearray(), hashlib.sha256(), 0
@@ -132,7 +135,7 @@ class Fetch:
         sink = _Sink(file)
         began = asyncio.get_running_loop().time()
         with network_errors(RemoteUnavailableError):
-            async with asyncio.timeout(self._limits.total_s(self._max_bytes)) as scope:
+            async with asyncio.timeout(self._limits.floor_s) as scope:
                 etag: str | None = None
                 for _ in range(RESUMES + 1):
                     try:

@@ -168,7 +168,12 @@ async def sign_on(tx: Session, worker: str, queues: Mapping[str, int], at_ms: in
     if done.rowcount == 0:  # type: ignore[attr-defined] # CursorResult of an update
         await tx.execute(
             insert(_worker),
-            {"id": worker, "queues": dict(queues), "started_ms": at_ms, "heartbeat_ms": at_ms},
+            {
+                "id": worker,
+                "queues": {str(k): v for k, v in queues.items()},
+                "started_ms": at_ms,
+                "heartbeat_ms": at_ms,
+            },
             execution_options=FENCED,
         )
 
@@ -176,16 +181,6 @@ async def sign_on(tx: Session, worker: str, queues: Mapping[str, int], at_ms: in
 async def sign_off(tx: Session, worker: str) -> None:
     """Say that this worker is gone."""
     await tx.execute(delete(_worker).where(_worker.c.id == worker), execution_options=FENCED)
-
-
-async def live_workers(tx: Session, fresh_ms: int) -> set[str]:
-    """Queues that some worker with a heartbeat younger than `fresh_ms` serves."""
-    at_ms = await queue.clock_ms(tx)
-    rows = await tx.execute(
-        select(_worker.c.queues).where(_worker.c.heartbeat_ms > at_ms - fresh_ms),
-        execution_options=FENCED,
-    )
-    return {name for queues in rows.scalars() for name in queues}
 
 
 async def note_progress(tx: Session, notes: Mapping[UUID, Mapping[str, Any]]) -> None:

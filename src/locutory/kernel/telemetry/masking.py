@@ -21,14 +21,15 @@ _PHONE_NAME = re.compile(r"(?i)phone|mobile|msisdn|(caller|callee)_(number|id)")
 _EMAIL_NAME = re.compile(r"(?i)e_?mail")
 _OWN_NAME = re.compile(r"(?i)(.*_)?(id|ids|ms|s|seq|hash|sha256)|timestamp|level|tenant|bid|callid")
 
+# Repetitions are bounded: a hostile text must not cost the square of its length.
 _BEARER = re.compile(r"(?i)\b(bearer|basic|token)\s+[A-Za-z0-9._~+/=-]{8,}")
-_JWT = re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
+_JWT = re.compile(r"\beyJ[A-Za-z0-9_-]{8,2000}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
 _URL_LOGIN = re.compile(r"(?<=://)[^/\s:@]*:[^/\s@]+(?=@)")
 _PARAMETER = re.compile(
-    r"(?i)\b([\w-]*(?:token|secret|password|passwd|api_?key|access_?key|signature|credential)"
+    r"(?i)\b([\w-]{0,40}(?:token|secret|password|passwd|api_?key|access_?key|signature|credential)"
     r"[\"']?\s*[=:]\s*[\"']?)[^\s&\"',;}]+"
 )
-_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+")
 _PHONE = re.compile(
     r"(?<![\w.-])"
     r"(?!\d{4}-\d{2}-\d{2}|\d{1,3}(?:\.\d{1,3}){3}(?!\d))"  # neither a date nor an IPv4 address

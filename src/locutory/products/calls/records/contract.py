@@ -7,6 +7,8 @@ from typing import ClassVar
 from locutory.kernel.errors import NotFoundError
 from locutory.kernel.events import Event
 
+COLLECTION = "calls"  # where the words of calls are searched
+
 
 class Status(StrEnum):
     """The seed's milestones."""

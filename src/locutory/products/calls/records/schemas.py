@@ -131,3 +131,32 @@ class CallRead(CallRow):
     analysis: dict[str, Any] | None
     scores: list[dict[str, Any]]
     stages: list[StageRead]
+
+
+class AcrossQuery(BaseModel):
+    """How calls of several businesses are asked for; newest first."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    bid: Annotated[list[str], Field(max_length=50)] = []
+    from_: Annotated[datetime | None, Field(alias="from", description="first start, inclusive")] = (
+        None
+    )
+    to: Annotated[datetime | None, Field(description="last start, exclusive")] = None
+    status: Status | None = None
+    agent: str | None = None
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    cursor: str | None = None
+
+
+class AcrossRow(CallRow):
+    """A call in a list over businesses."""
+
+    bid: str
+
+
+class AcrossPage(BaseModel):
+    """A page of calls of several businesses."""
+
+    items: list[AcrossRow]
+    next_cursor: str | None

@@ -1,12 +1,19 @@
 """Reading calls."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from locutory.kernel.db import Database
+from locutory.kernel.auth.contract import Membership, TenantNotFound
+from locutory.kernel.db import Database, Storage
 from locutory.kernel.paging import decode_cursor, encode_cursor, split_page
+from locutory.kernel.realtime.hub import Frame
 from locutory.products.calls.records import queries
+from locutory.products.calls.records.contract import StageState, Status
 from locutory.products.calls.records.models import CallAnalysis, CallRecord, CallTranscript
 from locutory.products.calls.records.schemas import (
+    AcrossPage,
+    AcrossQuery,
+    AcrossRow,
     CallList,
     CallPage,
     CallRead,
@@ -14,6 +21,8 @@ from locutory.products.calls.records.schemas import (
     StageRead,
     TranscriptRead,
 )
+
+_STREAMED = ("call.", "transcript.", "analysis.", "dlq.", "pipeline.")
 
 
 async def list_calls(db: Database, ask: CallList) -> CallPage:
@@ -41,6 +50,64 @@ async def list_calls(db: Database, ask: CallList) -> CallPage:
     rows, more = split_page(rows, ask.limit)
     next_cursor = encode_cursor(sort, rows[-1].sort_value, rows[-1].id) if more else None
     return CallPage(items=[CallRow(**_light(row)) for row in rows], next_cursor=next_cursor)
+
+
+async def list_across(
+    storage: Storage, inside: Sequence[Membership], ask: AcrossQuery
+) -> AcrossPage:
+    """A page over several businesses: one tenant-bound query each, merged by start.
+
+    Raises TenantNotFound if one that was asked for is not among those that the caller may see.
+    """
+    chosen = {m.tenant.slug: m.tenant for m in inside}
+    if ask.bid:
+        if not set(ask.bid) <= chosen.keys():
+            raise TenantNotFound
+        chosen = {slug: chosen[slug] for slug in ask.bid}
+    sort = "started_at:desc"
+    after = decode_cursor(ask.cursor, sort) if ask.cursor else None
+    where = queries.CallFilter(from_=ask.from_, to=ask.to, status=ask.status, agent=ask.agent)
+    found: list[tuple[Any, str]] = []
+    for slug, tenant in chosen.items():
+        async with storage.database(tenant.id).read() as session:
+            rows = await queries.page(
+                session, where, sort="started_at", descending=True, after=after, limit=ask.limit
+            )
+        found += [(row, slug) for row in rows]
+    found.sort(key=lambda pair: (pair[0].started_at, pair[0].id), reverse=True)
+    page, more = split_page(found, ask.limit)
+    next_cursor = None
+    if more:
+        last = page[-1][0]
+        next_cursor = encode_cursor(sort, last.started_at, last.id)
+    items = [AcrossRow(**_light(row), bid=slug) for row, slug in page]
+    return AcrossPage(items=items, next_cursor=next_cursor)
+
+
+def streamed(frame: Frame) -> bool:
+    """Whether an event belongs into the stream of calls."""
+    return frame.type.startswith(_STREAMED)
+
+
+async def exists(db: Database, callid: str) -> bool:
+    """Whether there is a call of that id."""
+    async with db.read() as session:
+        return await queries.find(session, callid) is not None
+
+
+async def status_counts(db: Database) -> dict[str, int]:
+    """How many calls stand at each milestone."""
+    async with db.read() as session:
+        return await queries.status_counts(session)
+
+
+async def settled(db: Database, callid: str) -> bool:
+    """Whether nothing more will happen to a call by itself. Raises CallNotFound."""
+    async with db.read() as session:
+        record = await queries.get(session, callid)
+    if record.status == Status.DONE:
+        return record.stage_state in (StageState.OK, StageState.DEAD)
+    return record.status in (Status.FAILED, Status.SKIPPED)
 
 
 async def get_call(db: Database, callid: str) -> CallRead:

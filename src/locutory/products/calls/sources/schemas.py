@@ -107,6 +107,17 @@ class PushResult(BaseModel):
     items: list[ItemResult]
 
 
+class Upload(BaseModel):
+    """What comes with an uploaded recording."""
+
+    callid: str | None
+    direction: Direction
+    customer_phone: str | None
+    agent_id: str | None
+    agent_name: str | None
+    started_at: datetime | None
+
+
 class AudioTaken(BaseModel):
     """An upload that was stored; its work goes on as jobs."""
 

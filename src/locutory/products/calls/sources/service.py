@@ -1,56 +1,174 @@
 """Taking calls in: one transaction writes the call, its first job and its event."""
 
+import asyncio
 import hashlib
-from collections.abc import Iterable
-from datetime import timedelta
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, timedelta
+from pathlib import Path
+from typing import Any, BinaryIO
 from uuid import UUID
 
 import orjson
+from pydantic import ValidationError
 
+from locutory.engines.blobs import BlobStore
+from locutory.engines.media import container_of
 from locutory.kernel.audit import audit
 from locutory.kernel.clock import to_ms, utc_now
 from locutory.kernel.crypto import Aad, Secrets, phone_hash
-from locutory.kernel.db import Database, Session
+from locutory.kernel.db import Session
+from locutory.kernel.errors import InvalidError, LocutoryError
 from locutory.kernel.events import emit
 from locutory.kernel.failpoints import failpoint
+from locutory.kernel.http.gate import Gate
+from locutory.kernel.http_errors import faults
 from locutory.kernel.ids import new_id
 from locutory.kernel.jobs import JobSpec, enqueue
 from locutory.products.calls.records import queries
 from locutory.products.calls.records.contract import CallUpserted, Stage, StageState, Status
 from locutory.products.calls.records.models import CallRecord
 from locutory.products.calls.sources.contract import CallOffer, Outcome, Taken, checked_callid
+from locutory.products.calls.sources.folder import callid_of
 from locutory.products.calls.sources.phones import normalised
+from locutory.products.calls.sources.schemas import (
+    AudioTaken,
+    CallPush,
+    ItemResult,
+    PushResult,
+    Upload,
+)
+from locutory.products.calls.sources.uploads import (
+    MAX_AUDIO_BYTES,
+    MAX_SIDECAR_BYTES,
+    keep_audio,
+    keep_sidecar,
+    spooled,
+)
 
 _FUTURE = timedelta(hours=24)
 _DAWN = 631_152_000_000  # 1990: a recorded call from before is a broken clock
 
 
 async def take(
-    db: Database, offers: Iterable[CallOffer], *, actor: str, secrets: Secrets
+    tx: Session, offers: Sequence[CallOffer], *, actor: str, secrets: Secrets
 ) -> list[Taken]:
-    """Register offered calls, all or none; repeat an offer as often as you like.
+    """Register offered calls in this transaction; repeat an offer as often as you like.
 
     The same metadata changes nothing, other metadata updates the call, other audio flags it
     `source_changed`. Raises CallidInvalid.
     """
-    offered = [(checked_callid(offer.callid), offer) for offer in offers]
-
-    async def store(tx: Session) -> list[Taken]:
-        taken = [await _take_one(tx, offer, secrets) for _, offer in offered]
-        await audit(
-            tx,
-            actor=actor,
-            action="calls.ingest",
-            object=f"{len(taken)} calls",
-            callids=[t.callid for t in taken[:50]],
-        )
-        failpoint("calls.ingest.before_commit")
-        return taken
-
-    taken = await db.write(store)
-    failpoint("calls.ingest.committed")
+    for offer in offers:
+        checked_callid(offer.callid)
+    taken = [await _take_one(tx, offer, secrets) for offer in offers]
+    await audit(
+        tx,
+        actor=actor,
+        action="calls.ingest",
+        object=f"{len(taken)} calls",
+        callids=[t.callid for t in taken[:50]],
+    )
+    failpoint("calls.ingest.before_commit")
     return taken
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """An item of a batch: an offer, or the reason why it is none."""
+
+    callid: str | None
+    offer: CallOffer | None = None
+    error: LocutoryError | None = None
+
+
+def judge(item: dict[str, Any], gate: Gate) -> Judged:
+    """Look at one item of a batch by itself."""
+    callid = item.get("callid") or item.get("call_id") or item.get("id")
+    shown = str(callid)[:128] if callid is not None else None
+    try:
+        return Judged(shown, offer=checked(CallPush.model_validate(item), gate))
+    except ValidationError as error:
+        return Judged(shown, error=InvalidError(errors=faults(error.errors())))
+    except LocutoryError as error:
+        return Judged(shown, error=error)
+
+
+def checked(push: CallPush, gate: Gate) -> CallOffer:
+    """The offer in a push. Raises CallidInvalid, UrlBlockedError."""
+    checked_callid(push.callid)
+    if push.audio_url is not None:
+        gate.check_url(push.audio_url)
+    return push.offer()
+
+
+async def push(tx: Session, items: Sequence[Judged], *, actor: str, secrets: Secrets) -> PushResult:
+    """Register the good items of a batch and answer for each."""
+    good = [item.offer for item in items if item.offer is not None]
+    taken = iter(await take(tx, good, actor=actor, secrets=secrets) if good else [])
+    results = [_rejected(item) if item.offer is None else _result(next(taken)) for item in items]
+    duplicates = sum(r.result == Outcome.DUPLICATE for r in results)
+    rejected = sum(r.result == "rejected" for r in results)
+    return PushResult(
+        accepted=len(results) - duplicates - rejected,
+        duplicates=duplicates,
+        rejected=rejected,
+        items=results,
+    )
+
+
+async def receive(
+    blobs: BlobStore,
+    tenant_id: UUID,
+    upload: Upload,
+    audio: BinaryIO,
+    *,
+    name: str,
+    transcript: BinaryIO | None,
+    transcript_name: str | None,
+    scratch: Path,
+) -> CallOffer:
+    """Store an upload's files and make the offer of them; without a call id the content gives one.
+
+    Raises CallidInvalid, TooLargeError, NotAudioError and AudioEmptyError before anything is kept.
+    """
+    if upload.callid is not None:
+        checked_callid(upload.callid)
+    async with spooled(audio, scratch, MAX_AUDIO_BYTES) as file:
+        await asyncio.to_thread(container_of, file.path)
+        callid = upload.callid or callid_of(name, file.sha256)
+        kept = await keep_audio(blobs, tenant_id, callid, file)
+    sidecar_key = None
+    if transcript is not None:
+        async with spooled(transcript, scratch, MAX_SIDECAR_BYTES) as file:
+            sidecar_key = await keep_sidecar(blobs, tenant_id, callid, file)
+    started = upload.started_at
+    return CallOffer(
+        callid=callid,
+        audio=kept,
+        sidecar_key=sidecar_key,
+        sidecar_name=transcript_name,
+        direction=upload.direction,
+        customer_phone=upload.customer_phone,
+        agent_id=upload.agent_id,
+        agent_name=upload.agent_name,
+        started_at=started if started is None or started.tzinfo else started.replace(tzinfo=UTC),
+    )
+
+
+async def upload(tx: Session, offer: CallOffer, *, actor: str, secrets: Secrets) -> AudioTaken:
+    """Register the call of an upload."""
+    taken = (await take(tx, [offer], actor=actor, secrets=secrets))[0]
+    return AudioTaken(callid=taken.callid, id=taken.id, result=taken.outcome)
+
+
+def _result(taken: Taken) -> ItemResult:
+    return ItemResult(callid=taken.callid, result=taken.outcome, id=taken.id, error=None)
+
+
+def _rejected(item: Judged) -> ItemResult:
+    assert item.error is not None
+    error = {"error_code": item.error.error_code, "detail": item.error.detail, **item.error.extra}
+    return ItemResult(callid=item.callid, result="rejected", id=None, error=error)
 
 
 async def _take_one(tx: Session, offer: CallOffer, secrets: Secrets) -> Taken:

@@ -1,5 +1,6 @@
 """Files that come with a call: looked at before they are kept, kept before the call is."""
 
+import asyncio
 import hashlib
 import shutil
 import tempfile
@@ -31,12 +32,27 @@ class Spooled:
 @asynccontextmanager
 async def spooled(source: BinaryIO, folder: Path, max_bytes: int) -> AsyncIterator[Spooled]:
     """Copy a stream to a temporary file, hashing it. Raises TooLargeError past the limit."""
-    folder.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(dir=folder))
+    work = await asyncio.to_thread(_work_folder, folder)
     try:
-        yield _copy(source, work / "upload", max_bytes)
+        yield await asyncio.to_thread(_copy, source, work / "upload", max_bytes)
     finally:
-        shutil.rmtree(work, ignore_errors=True)
+        await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
+
+
+@asynccontextmanager
+async def spooled_file(path: Path, folder: Path, max_bytes: int) -> AsyncIterator[Spooled]:
+    """The same for a file of this machine, so that one that changes meanwhile harms nothing."""
+    source = await asyncio.to_thread(path.open, "rb")
+    try:
+        async with spooled(source, folder, max_bytes) as file:
+            yield file
+    finally:
+        source.close()
+
+
+def _work_folder(parent: Path) -> Path:
+    parent.mkdir(parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(dir=parent))
 
 
 def _copy(source: BinaryIO, path: Path, max_bytes: int) -> Spooled:

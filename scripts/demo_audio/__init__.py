@@ -1,0 +1,1 @@
+"""The dialogues, voices and telephone line from which the demo's recordings are made."""

@@ -1,0 +1,230 @@
+"""The composition root: settings -> engines -> modules -> server. The only file that knows all."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from fastapi import FastAPI, Response
+from sqlalchemy import select
+
+from locutory import __version__
+from locutory.capabilities.analysis.api import Analyst
+from locutory.capabilities.knowledge.api import Knowledge
+from locutory.engines.blobs import BlobStore, LocalBlobs
+from locutory.engines.embeddings.base import Embedder
+from locutory.engines.embeddings.registry import get_embedder
+from locutory.engines.llm.base import LLM
+from locutory.engines.llm.registry import get_llm
+from locutory.engines.stt import STTProvider, get_stt_provider
+from locutory.engines.vectors.embedded import EmbeddedVectors
+from locutory.kernel import failpoints, http_errors
+from locutory.kernel.auth import Auth, BlobPutter, Roles
+from locutory.kernel.auth import routes as auth_routes
+from locutory.kernel.cpu import CpuPool
+from locutory.kernel.crypto import Secrets, load_or_create_secrets
+from locutory.kernel.db import Storage
+from locutory.kernel.db.migrate import migrate, require_current
+from locutory.kernel.events.sealer import Sealer
+from locutory.kernel.http.client import HttpClient
+from locutory.kernel.jobs import Registry, Worker
+from locutory.kernel.jobs.metrics import JobMetrics
+from locutory.kernel.module import Module
+from locutory.kernel.ratelimit import Limiter
+from locutory.kernel.realtime import Hub
+from locutory.kernel.services import Services
+from locutory.kernel.settings import Settings
+from locutory.kernel.telemetry.health import Check, HealthChecks, health_router
+from locutory.kernel.telemetry.metrics import CONTENT_TYPE, Metrics
+from locutory.kernel.telemetry.middleware import TelemetryMiddleware
+from locutory.products.calls.module import MODULES as CALLS
+
+MODULES: tuple[Module, ...] = (*CALLS,)
+_LIGHT_QUEUE = 16
+
+
+@dataclass(slots=True, kw_only=True)
+class Server:
+    """The composed parts. `running()` brings them to life and lays them down again."""
+
+    settings: Settings
+    modules: tuple[Module, ...]
+    storage: Storage
+    services: Services
+    registry: Registry
+    roles: Roles
+    metrics: Metrics
+    sealer: Sealer
+    hub: Hub
+    auth: Auth
+    secrets: Secrets
+
+    def slots(self) -> dict[str, int]:
+        """How many jobs of each queue run at once in one worker process."""
+        heavy = {
+            "transcribe": self.settings.stt.concurrency,
+            "analyze": self.settings.llm.concurrency,
+            "index": 4,
+        }
+        return {name: heavy.get(name, _LIGHT_QUEUE) for name in sorted(self.registry.queues)}
+
+    def worker(self) -> Worker:
+        """A worker for every queue."""
+        return Worker(
+            self.storage,
+            self.registry,
+            self.slots(),
+            self.settings.jobs,
+            services=self.services,
+            on_end=JobMetrics(self.metrics).ended,
+        )
+
+    @asynccontextmanager
+    async def running(self, *, work: bool = True) -> AsyncIterator["Server"]:
+        """Migrate if we may, open everything, and close it in the opposite order.
+
+        With `work` this process also works the queues. Raises ConfigError for an old schema.
+        """
+        url = self.storage.url
+        if self.storage.is_sqlite:
+            await asyncio.to_thread(migrate, url)
+        else:
+            await asyncio.to_thread(require_current, url)
+        async with AsyncExitStack() as stack:
+            await self.storage.open()
+            stack.push_async_callback(self.storage.close)
+            stack.callback(self.auth.close)
+            stack.callback(self.services.get(CpuPool).close)
+            stack.push_async_callback(self.services.get(HttpClient).close)
+            stop = asyncio.Event()
+            tasks = [asyncio.create_task(self.sealer.run(stop), name="sealer")]
+            tasks.append(asyncio.create_task(self.hub.run(stop), name="hub"))
+            if work:
+                tasks.append(asyncio.create_task(self.worker().run(stop), name="worker"))
+
+            async def wind_down() -> None:
+                stop.set()
+                await asyncio.gather(*tasks, return_exceptions=True)
+
+            stack.push_async_callback(wind_down)
+            yield self
+
+
+def compose(settings: Settings) -> Server:
+    """Put a server together; nothing is opened yet. Raises ConfigError for settings that clash."""
+    failpoints.arm(settings.failpoint, production=settings.production)
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    secrets = load_or_create_secrets(settings.data_dir, settings)
+    storage = Storage.from_settings(settings)
+    metrics, registry, roles = Metrics(), Registry(), Roles()
+    modules = tuple(m for m in MODULES if not settings.only or m.product in settings.only)
+    for module in modules:
+        roles.add(module.product, module.roles)
+        for kind in module.jobs:
+            registry.add(kind)
+    sealer = Sealer(storage, registry, tuple(s for m in modules for s in m.subscriptions))
+    storage.shared["registry"] = registry
+    return Server(
+        settings=settings,
+        modules=modules,
+        storage=storage,
+        services=_services(settings, secrets, metrics),
+        registry=registry,
+        roles=roles,
+        metrics=metrics,
+        sealer=sealer,
+        hub=Hub(storage),
+        auth=Auth(storage, settings, roles, jwt_key=secrets.jwt_key),
+        secrets=secrets,
+    )
+
+
+def _services(settings: Settings, secrets: Secrets, metrics: Metrics) -> Services:
+    services = Services()
+    services.add(Settings, settings)
+    services.add(Secrets, secrets)
+    services.add(Metrics, metrics)
+    services.add(CpuPool, CpuPool())
+    http = HttpClient(settings.http, metrics=metrics)
+    services.add(HttpClient, http)
+    blobs = LocalBlobs(settings.data_dir / "blobs")
+    services.add(BlobStore, blobs)
+    services.add(BlobPutter, blobs)
+    embedder = get_embedder("hashed")
+    services.add(Embedder, embedder)
+    services.add(STTProvider, get_stt_provider(settings.stt.provider))
+    model = get_llm(settings.llm, http)
+    services.add(Analyst, Analyst(model))
+    services.add(Knowledge, Knowledge.of(embedder, EmbeddedVectors(), model))
+    if model is not None:
+        services.add(LLM, model)
+    return services
+
+
+def _database_check(server: Server) -> Check:
+    async def check() -> dict[str, str]:
+        async with server.storage.read(None) as session:
+            await session.execute(select(1))
+        return {"kind": "sqlite" if server.storage.is_sqlite else "postgresql"}
+
+    return check
+
+
+def create_app(server: Server, *, work: bool = True) -> FastAPI:
+    """The ASGI app of a composed server."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with server.running(work=work):
+            yield
+
+    app = FastAPI(
+        title="Locutory",
+        version=__version__,
+        description="Every conversation a transcribed, scored, searchable record.",
+        lifespan=lifespan,
+        docs_url="/docs",
+        redoc_url=None,
+    )
+    app.state.settings = server.settings
+    app.state.storage = server.storage
+    app.state.services = server.services
+    app.state.auth = server.auth
+    app.state.hub = server.hub
+    app.state.limiter = Limiter(server.settings.limits)
+    http_errors.install(app)
+    app.add_middleware(TelemetryMiddleware, metrics=server.metrics)
+
+    checks = HealthChecks()
+    checks.add("database", _database_check(server))
+    for module in server.modules:
+        for name, check in module.checks.items():
+            checks.add(f"{module.name}.{name}", check, gates_ready=False)
+    app.include_router(health_router(checks))
+    app.include_router(auth_routes.router)
+    for module in server.modules:
+        if module.router is not None:
+            app.include_router(module.router)
+
+    @app.get("/metrics", tags=["health"], response_class=Response)
+    async def metrics() -> Response:
+        """Everything that is counted, in Prometheus' text form."""
+        return Response(server.metrics.render(), media_type=CONTENT_TYPE)
+
+    return app
+
+
+def from_environment() -> FastAPI:
+    """The app that the environment describes, for servers that import one."""
+    return create_app(compose(Settings()))
+
+
+def route_lines(app: FastAPI) -> list[str]:
+    """`METHOD PATH` for every route, sorted by path; a WebSocket's method is WS."""
+    lines = []
+    for route in app.routes:
+        path = getattr(route, "path", "")
+        for method in getattr(route, "methods", None) or {"WS"}:
+            if method != "HEAD":
+                lines.append(f"{method} {path}")
+    return sorted(lines, key=lambda line: line.split(" ")[::-1])

@@ -1,0 +1,1 @@
+"""Configurable agents over a transcript: what they answer, and what of it is really there."""

@@ -1,0 +1,207 @@
+"""What outsiders may name of analysis: agents, their results, templates of quality."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+from locutory.capabilities.interactions.contract import Evidence, Transcript
+from locutory.kernel.errors import EngineError
+from locutory.kernel.provenance import Provenance
+
+RULES_ENGINE = "locutory-rules/1"
+
+# What rules find is never surer than this (calls seed, 8.6).
+MAX_RULE_CONFIDENCE = 0.6
+
+
+class AgentKind(StrEnum):
+    """How an agent comes to its answer."""
+
+    LLM = "llm"
+    RULE = "rule"
+    SCORE = "score"
+    METRIC = "metric"
+
+
+class OnFailure(StrEnum):
+    """What becomes of an agent whose model gives no usable answer."""
+
+    RULES = "rules"
+    FAIL = "fail"
+    SKIP = "skip"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunIf:
+    """When an agent runs at all. Empty tuples allow everything; languages match by prefix."""
+
+    has_text: bool = True
+    min_duration_ms: int = 0
+    directions: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentSpec:
+    """One version of a configured agent.
+
+    `output_schema` is what a model must answer, in the JSON schema subset of `answers.py`, where
+    `{"type": "evidence"}` stands for `{segments: [int], quote: str}`; `result_schema` is the final
+    shape where a finisher makes another of it, else empty. `depends_on` names keys whose results
+    the prompt gets as `parents.<key>`. `required` is for the caller: a product does not finish
+    without it.
+    """
+
+    key: str
+    version: int
+    name: str
+    kind: AgentKind
+    prompt_system: str = ""
+    prompt_user: str = ""
+    output_schema: Mapping[str, Any] = field(default_factory=dict)
+    result_schema: Mapping[str, Any] = field(default_factory=dict)
+    depends_on: tuple[str, ...] = ()
+    run_if: RunIf = RunIf()
+    on_failure: OnFailure = OnFailure.RULES
+    required: bool = False
+    redact_input: bool = True
+    cache_enabled: bool = True
+    temperature: float = 0.0
+    max_tokens: int = 2048
+    timeout_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentResult:
+    """What one agent answered.
+
+    `result` is None when there is no answer; `error` then says why (`skipped: no_text`, or the
+    code of the failure), and `failure` carries the exception for the retry table. A degraded
+    result has an `error` too: what the model failed with. `evidence_ok` is None without evidence;
+    `unsupported` names the places whose words are not in the transcript (`budget.evidence[0]`).
+    """
+
+    key: str
+    version: int
+    result: dict[str, Any] | None
+    provenance: Provenance | None = None
+    evidence: tuple[Evidence, ...] = ()
+    evidence_ok: bool | None = None
+    unsupported: tuple[str, ...] = ()
+    error: str | None = None
+    failure: EngineError | None = None
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost_micros: int | None = None
+    latency_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """What an agent looks at: a transcript, the variables of its prompt, its parents' results."""
+
+    transcript: Transcript
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    parents: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleAnswer:
+    """A rule's answer in the agent's final shape; `evidence` is what the shape has no place for."""
+
+    result: dict[str, Any]
+    confidence: float
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """A model's checked answer in the agent's final shape, with further unsupported places."""
+
+    result: dict[str, Any]
+    unsupported: tuple[str, ...] = ()
+
+
+Rule = Callable[[Case], RuleAnswer]
+Finisher = Callable[[dict[str, Any], Case], Finished]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CachedAnswer:
+    """An answer that fitted its schema, before any evidence check."""
+
+    value: dict[str, Any]
+    engine: str
+
+
+class Cache(Protocol):
+    """Answers by key. A key holds its tenant, so entries are never shared between tenants."""
+
+    async def get(self, key: str) -> CachedAnswer | None:
+        """The answer, or None when absent or too old."""
+        ...
+
+    async def put(self, key: str, answer: CachedAnswer) -> None:
+        """Keep an answer."""
+        ...
+
+
+class ParameterType(StrEnum):
+    """How a quality parameter is answered."""
+
+    BOOL = "bool"
+    SCALE = "scale"
+    ENUM = "enum"
+    NUMBER = "number"
+    METRIC = "metric"
+    PHRASE = "phrase"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """One question of a scoring template.
+
+    `options` by type: scale `{"max": n}`, enum `{"points": {option: 0-1}}`, number
+    `{"min", "max"}`. `binding` by type: metric `{"metric", "bands": [[low, high, points], …]}`
+    (half-open, None for no bound), phrase `{"phrases", "present", "role", "from_share",
+    "to_share", "from_ms", "to_ms"}`.
+    """
+
+    key: str
+    section: str
+    question: str
+    type: ParameterType
+    weight: float = 1.0
+    critical: bool = False
+    na_allowed: bool = True
+    guidance: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    binding: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Template:
+    """A scoring template. `critical_cap` replaces the 0 of a failed critical parameter."""
+
+    name: str
+    version: int
+    parameters: tuple[Parameter, ...]
+    pass_mark: float = 70.0
+    critical_cap: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What all agents made of a transcript.
+
+    `blob` is the calls seed's analysis (8.2), None under an agent without an answer; `meta` says
+    of each agent which engine answered, at what cost, and whether its evidence holds.
+    """
+
+    blob: dict[str, dict[str, Any] | None]
+    meta: dict[str, dict[str, Any]]
+    degraded: bool
+    partial: bool
+    engine: str
+    engine_ms: int

@@ -1,0 +1,55 @@
+"""The order of agents that depend on one another."""
+
+from collections.abc import Sequence
+
+from locutory.capabilities.analysis.contract import AgentSpec
+from locutory.kernel.errors import InvalidError
+
+
+def in_order(specs: Sequence[AgentSpec]) -> list[AgentSpec]:
+    """Parents before dependants, otherwise as given.
+
+    Raises InvalidError that lists every doubled key, unknown parent and member of a cycle.
+    """
+    faults = _faults(specs)
+    ordered: list[AgentSpec] = []
+    done: set[str] = set()
+    waiting = list(specs)
+    while waiting and not faults:
+        ready = [spec for spec in waiting if done.issuperset(spec.depends_on)]
+        if not ready:
+            faults = [_fault(s.key, "AGENT_CYCLE", "waits for itself") for s in _cyclic(waiting)]
+            break
+        ordered += ready
+        done.update(spec.key for spec in ready)
+        waiting = [spec for spec in waiting if spec.key not in done]
+    if faults:
+        raise InvalidError("the agents cannot be ordered", code="AGENT_DAG", errors=faults)
+    return ordered
+
+
+def _faults(specs: Sequence[AgentSpec]) -> list[dict[str, str]]:
+    keys = [spec.key for spec in specs]
+    doubled = [_fault(k, "AGENT_DOUBLED", "is there twice") for k in set(keys) if keys.count(k) > 1]
+    unknown = [
+        _fault(spec.key, "AGENT_UNKNOWN", f"depends on {parent}, which does not exist")
+        for spec in specs
+        for parent in spec.depends_on
+        if parent not in keys
+    ]
+    return doubled + unknown
+
+
+def _cyclic(waiting: Sequence[AgentSpec]) -> list[AgentSpec]:
+    """Of those that cannot run, the ones on a cycle: strip whatever nobody left waits for."""
+    left = list(waiting)
+    while True:
+        wanted = {parent for spec in left for parent in spec.depends_on}
+        kept = [spec for spec in left if spec.key in wanted]
+        if len(kept) == len(left):
+            return kept
+        left = kept
+
+
+def _fault(key: str, code: str, message: str) -> dict[str, str]:
+    return {"field": f"agents.{key}.depends_on", "code": code, "message": f"{key} {message}"}

@@ -1,0 +1,123 @@
+"""Quality without judgement: metrics against their bands, phrases said or not."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from locutory.capabilities.analysis.contract import (
+    MAX_RULE_CONFIDENCE,
+    Case,
+    Parameter,
+    ParameterType,
+    RuleAnswer,
+    Template,
+)
+from locutory.capabilities.analysis.evidence import contains, normalised
+from locutory.capabilities.analysis.scoring import Answer, AnswerState, points_for, total_score
+from locutory.capabilities.analysis.templates import template_of
+from locutory.capabilities.interactions.contract import Transcript, Turn
+from locutory.kernel.provenance import Source
+from locutory.kernel.words import sentences
+
+
+@dataclass(frozen=True, slots=True)
+class Assessed:
+    """One parameter's answer with what it was and what it rests on."""
+
+    answer: Answer
+    value: Any = None
+    source: Source = Source.RULES
+    reason: str = ""
+    evidence: tuple[Mapping[str, Any], ...] = ()
+
+
+NEEDS_REVIEW = Assessed(Answer(AnswerState.NEEDS_REVIEW))
+
+
+def judge(case: Case) -> RuleAnswer:
+    """The `quality_score` agent by rules; what needs judgement is left to a person."""
+    template = template_of(case.variables)
+    assessed = {p.key: assess(p, case) for p in template.parameters}
+    return RuleAnswer(result=blob(template, assessed), confidence=MAX_RULE_CONFIDENCE)
+
+
+def assess(parameter: Parameter, case: Case) -> Assessed:
+    """The answer to a metric or phrase parameter; any other needs a review."""
+    if parameter.type is ParameterType.METRIC:
+        return _metric(parameter, case.variables.get("metrics") or {})
+    if parameter.type is ParameterType.PHRASE:
+        return _phrase(parameter, case.transcript)
+    return NEEDS_REVIEW
+
+
+def _metric(parameter: Parameter, metrics: Mapping[str, Any]) -> Assessed:
+    value = metrics.get(parameter.binding.get("metric", ""))
+    points = points_for(parameter, value)
+    if points is None:
+        return Assessed(Answer(AnswerState.NA), value, Source.METRIC)
+    return Assessed(Answer(AnswerState.ANSWERED, points), value, Source.METRIC)
+
+
+def _phrase(parameter: Parameter, transcript: Transcript) -> Assessed:
+    """Looks for any of the phrases, by role and time; unknown without words."""
+    if not transcript.has_words:
+        return NEEDS_REVIEW
+    binding = parameter.binding
+    phrases = [normalised(phrase) for phrase in binding.get("phrases", [])]
+    found = next(
+        (
+            (turn, sentence)
+            for turn in transcript.turns
+            if _in_scope(turn, binding, transcript.duration_ms)
+            for sentence in sentences(turn.text)
+            if any(phrase and contains(normalised(sentence), phrase) for phrase in phrases)
+        ),
+        None,
+    )
+    present = found is not None
+    wanted = bool(binding.get("present", True))
+    evidence = ({"segments": [found[0].idx], "quote": found[1]},) if found else ()
+    points = points_for(parameter, present is wanted)
+    return Assessed(Answer(AnswerState.ANSWERED, points), present, evidence=evidence)
+
+
+def _in_scope(turn: Turn, binding: Mapping[str, Any], duration_ms: int) -> bool:
+    if binding.get("role") and turn.role != binding["role"]:
+        return False
+    share = turn.start_ms / max(1, duration_ms)
+    in_time: bool = binding.get("from_ms", 0) <= turn.start_ms < binding.get("to_ms", math.inf)
+    in_share: bool = binding.get("from_share", 0.0) <= share <= binding.get("to_share", 1.0)
+    return in_time and in_share
+
+
+def blob(template: Template, assessed: Mapping[str, Assessed]) -> dict[str, Any]:
+    """The `quality` part of the analysis blob (calls seed, 8.2)."""
+    total = total_score(template, {key: one.answer for key, one in assessed.items()})
+    return {
+        "template": template.name,
+        "version": template.version,
+        "total": total.total,
+        "pass": total.passed,
+        "auto_fail": total.auto_fail,
+        "state": total.state.value,
+        "sections": [{"name": name, "total": value} for name, value in total.sections],
+        "parameters": [_parameter_row(p, assessed[p.key]) for p in template.parameters],
+    }
+
+
+def _parameter_row(parameter: Parameter, one: Assessed) -> dict[str, Any]:
+    return {
+        "key": parameter.key,
+        "section": parameter.section,
+        "question": parameter.question,
+        "type": parameter.type.value,
+        "weight": parameter.weight,
+        "critical": parameter.critical,
+        "value": one.value,
+        "points": one.answer.points,
+        "state": one.answer.state.value,
+        "source": one.source.value,
+        "reason": one.reason,
+        "evidence": list(one.evidence),
+    }

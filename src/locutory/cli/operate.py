@@ -1,0 +1,158 @@
+"""Commands that run and look after a server."""
+
+import asyncio
+import signal
+import sys
+import tempfile
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from locutory.kernel.settings import Settings
+
+T = TypeVar("T")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    for command in (serve, worker, migrate, routes, doctor, demo):
+        app.command()(command)
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="address to listen at")] = None,
+    port: Annotated[int | None, typer.Option(help="port to listen at")] = None,
+    only: Annotated[list[str] | None, typer.Option(help="mount these products only")] = None,
+    work: Annotated[bool, typer.Option(help="also work the queues in this process")] = True,
+    reload: Annotated[bool, typer.Option(help="restart when the code changes")] = False,
+) -> None:
+    """Serve the API, and work the queues unless --no-work."""
+    import uvicorn
+
+    settings = _settings(host, port, only)
+    if reload:
+        uvicorn.run(
+            "locutory.app:from_environment",
+            factory=True,
+            reload=True,
+            host=settings.server.host,
+            port=settings.server.port,
+        )
+        return
+    from locutory.app import compose, create_app
+
+    configure_logs(settings)
+    api = create_app(compose(settings), work=work)
+    config = uvicorn.Config(
+        api,
+        host=settings.server.host,
+        port=settings.server.port,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=10,
+    )
+    uvicorn.Server(config).run()
+
+
+def worker() -> None:
+    """Work the queues without serving HTTP; any number of these may run beside a server."""
+    from locutory.app import compose
+
+    settings = Settings()
+    configure_logs(settings)
+
+    async def run() -> None:
+        async with compose(settings).running():
+            await _until_told()
+
+    run_async(run())
+
+
+def migrate(
+    grant_to: Annotated[
+        str | None, typer.Option(help="PostgreSQL role that the server uses: grant it the rows")
+    ] = None,
+) -> None:
+    """Bring the database schema up to date."""
+    from locutory import app
+
+    assert app.MODULES
+    from locutory.kernel.db import migrate as schema
+
+    settings = Settings()
+    url = settings.database.migration_url or settings.database_url
+    before = schema.migrate(schema.async_url(url))
+    if grant_to is not None:
+        schema.grant(schema.async_url(url), grant_to)
+    print(f"schema: {before or 'empty'} -> {schema.head()}")
+
+
+def routes() -> None:
+    """List every route, a line each: METHOD PATH."""
+    from locutory.app import compose, create_app, route_lines
+
+    with _scratch() as settings:
+        print("\n".join(route_lines(create_app(compose(settings)))))
+
+
+def doctor() -> None:
+    """Say in one screen what works, what is degraded, and which setting would mend it."""
+    from locutory.cli.doctor import examine
+
+    sys.exit(asyncio.run(examine(Settings())))
+
+
+def demo(
+    host: Annotated[str | None, typer.Option(help="address to listen at")] = None,
+    port: Annotated[int | None, typer.Option(help="port to listen at")] = None,
+    once: Annotated[bool, typer.Option(help="load the data and stop instead of serving")] = False,
+) -> None:
+    """Load the demo data through the real pipeline, then serve it."""
+    from locutory.cli.demo import run_demo
+
+    settings = _settings(host, port, None)
+    settings.log_level = "warning"
+    configure_logs(settings)
+    run_async(run_demo(settings, once=once))
+
+
+def configure_logs(settings: Settings) -> None:
+    """Send logs where the settings say."""
+    from locutory.kernel.telemetry.logs import configure
+
+    configure(settings, sys.stderr if settings.log_level == "warning" else None)
+
+
+def _settings(host: str | None, port: int | None, only: list[str] | None) -> Settings:
+    settings = Settings()
+    if host is not None:
+        settings.server.host = host
+    if port is not None:
+        settings.server.port = port
+    if only:
+        settings.only = tuple(only)
+    return settings
+
+
+def run_async(awaitable: Coroutine[Any, Any, T]) -> T:
+    """Run a command's coroutine to its end."""
+    import uvloop
+
+    return uvloop.run(awaitable)
+
+
+async def _until_told() -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    await stop.wait()
+
+
+@contextmanager
+def _scratch() -> Iterator[Settings]:
+    with tempfile.TemporaryDirectory(prefix="locutory-routes-") as folder:
+        yield Settings(data_dir=Path(folder))

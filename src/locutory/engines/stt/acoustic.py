@@ -1,0 +1,165 @@
+"""The embedded engine: who speaks when, from the sound alone. It knows no words and says so."""
+
+import asyncio
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from locutory.engines.media import get_media_reader
+from locutory.engines.media.base import MediaReader
+from locutory.engines.media.layout import LayoutScan
+from locutory.engines.stt import diarise, vad
+from locutory.engines.stt.base import (
+    NO_SPEECH,
+    BaseSTT,
+    Capabilities,
+    Heard,
+    Segment,
+    STTRequest,
+    STTResult,
+    Usage,
+)
+from locutory.kernel.errors import InputError
+
+MODEL = "acoustic-1"
+FALSE_STEREO = "FALSE_STEREO"
+BLEED = "BLEED"
+ONE_VOICE = "ONE_VOICE"
+_SIDES = ("left", "right")
+
+
+class AcousticSTT(BaseSTT):
+    """Turns with times and speakers on any recording that the media reader decodes."""
+
+    name: ClassVar[str] = "embedded"
+    capabilities: ClassVar[Capabilities] = Capabilities(diarization=True, multichannel=True)
+
+    def __init__(self, *, pool: ProcessPoolExecutor | None = None) -> None:
+        """Work runs in `pool`, one call per process, or in a thread when there is none."""
+        self._pool = pool
+
+    async def transcribe(self, request: STTRequest) -> STTResult:
+        """Hear one mixed recording, or one file per speaker."""
+        paths = [part.path for part in request.parts if part.path is not None]
+        if not paths or len(paths) < len(request.parts):
+            raise InputError("The acoustic engine needs a local file for every part")
+        if len(paths) == 1:
+            heard = await self._run(paths[0], request.num_speakers)
+        else:
+            each = [await self._run(path, 1) for path in paths]
+            heard = _side_by_side(each, [part.role for part in request.parts])
+        return STTResult(
+            provider=self.name,
+            model=MODEL,
+            duration_ms=heard.duration_ms,
+            segments=heard.segments,
+            usage=Usage(audio_ms=heard.duration_ms),
+            warnings=heard.warnings,
+        )
+
+    async def _run(self, path: Path, num_speakers: int | None) -> Heard:
+        if self._pool is None:
+            return await asyncio.to_thread(hear, path, num_speakers)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, hear, path, num_speakers)
+
+
+def hear(path: Path, num_speakers: int | None = None) -> Heard:
+    """Find the turns of one file. Pure work for one core; raises the media engine's errors.
+
+    True stereo: the speaker is the channel. Otherwise up to two voices are told apart, unless
+    `num_speakers` is 1.
+    """
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # has no stubs
+
+    with threadpool_limits(limits=1):
+        return _hear(get_media_reader(), path, num_speakers)
+
+
+def _hear(reader: MediaReader, path: Path, num_speakers: int | None) -> Heard:
+    stream = reader.stream(path, sample_rate=diarise.SAMPLE_RATE)
+    scan, rows = LayoutScan(stream.channels), []
+    cepstra = diarise.Cepstra() if stream.channels == 1 else None
+    rest = np.zeros((0, stream.channels), dtype=np.float32)
+    frame = diarise.SAMPLE_RATE * vad.FRAME_MS // 1000
+    samples = 0
+    for block in stream:
+        samples += len(block)
+        scan.add(block)
+        if cepstra:
+            cepstra.add(block)
+        whole = np.concatenate([rest, block])
+        cut = len(whole) // frame * frame
+        rows.append(vad.frame_levels(whole[:cut], diarise.SAMPLE_RATE))
+        rest = whole[cut:]
+    levels, layout = np.concatenate(rows), scan.result()
+    duration_ms = round(1000 * samples / diarise.SAMPLE_RATE)
+    warnings = list(stream.warnings)
+    if len(layout.keep) == 2:
+        segments, found = _by_channel(levels[:, list(layout.keep)])
+    else:
+        keep = layout.keep[0]
+        if stream.channels > 1:
+            warnings.append(FALSE_STEREO)
+            cepstra = _cepstra_of(reader, path, keep) if num_speakers != 1 else None
+        features = cepstra.result(len(levels)) if cepstra and num_speakers != 1 else None
+        segments, found = _by_voice(levels[:, keep], features)
+    warnings += found
+    if not segments:
+        warnings.append(NO_SPEECH)
+    ordered = tuple(sorted(segments, key=lambda s: (s.start_ms, s.end_ms)))
+    return Heard(duration_ms=duration_ms, segments=ordered, warnings=tuple(warnings))
+
+
+def _cepstra_of(reader: MediaReader, path: Path, channel: int) -> diarise.Cepstra:
+    cepstra = diarise.Cepstra()
+    for block in reader.stream(path, sample_rate=diarise.SAMPLE_RATE):
+        cepstra.add(block[:, channel : channel + 1])
+    return cepstra
+
+
+def _by_channel(levels: vad.Levels) -> tuple[list[Segment], list[str]]:
+    """Turns of two channels with (frames, 2) levels; what bled over is dropped and flagged."""
+    heard = [vad.speech_spans(levels[:, side]) for side in (0, 1)]
+    clean = [
+        vad.without_bleed(heard[i], levels[:, i], levels[:, 1 - i], heard[1 - i]) for i in (0, 1)
+    ]
+    segments = [
+        Segment(start_ms=a, end_ms=b, speaker_label=_SIDES[side], channel=side)
+        for side in (0, 1)
+        for a, b in clean[side]
+    ]
+    return segments, [BLEED] if clean != heard else []
+
+
+def _by_voice(
+    levels: vad.Levels, features: diarise.Floats | None
+) -> tuple[list[Segment], list[str]]:
+    spans = vad.speech_spans(levels)
+    labels = diarise.two_voices(features, spans) if features is not None else None
+    if labels is None:
+        segments = [Segment(start_ms=a, end_ms=b, speaker_label="S1", channel=0) for a, b in spans]
+        return segments, [ONE_VOICE] if spans and features is not None else []
+    turns = diarise.voice_turns(labels, spans)
+    return [
+        Segment(start_ms=a, end_ms=b, speaker_label=f"S{voice + 1}", channel=0)
+        for a, b, voice in turns
+    ], []
+
+
+def _side_by_side(each: list[Heard], roles: list[str]) -> Heard:
+    segments = [
+        Segment(start_ms=s.start_ms, end_ms=s.end_ms, speaker_label=role, channel=channel)
+        for channel, (heard, role) in enumerate(zip(each, roles, strict=True))
+        for s in heard.segments
+    ]
+    warnings = {w for heard in each for w in heard.warnings if w != NO_SPEECH}
+    if not segments:
+        warnings.add(NO_SPEECH)
+    return Heard(
+        duration_ms=max(heard.duration_ms for heard in each),
+        segments=tuple(sorted(segments, key=lambda s: (s.start_ms, s.end_ms))),
+        warnings=tuple(sorted(warnings)),
+    )

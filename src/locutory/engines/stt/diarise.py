@@ -1,0 +1,221 @@
+"""Two voices on one channel: cepstra, clusters, a mixture per voice, a path through time.
+
+The chain is that of the calls seed, section 6.6. Features are mel cepstra (24 bands, c1-c16).
+All of it is deterministic and meant for one core.
+"""
+
+from functools import cache
+from itertools import pairwise
+from math import log10
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from locutory.engines.stt.vad import CLOSE_GAP_MS, FRAME_MS, MIN_SPEECH_MS, Spans
+
+if TYPE_CHECKING:
+    from locutory.engines.media.base import Samples
+
+Floats: TypeAlias = NDArray[np.float64]
+Labels: TypeAlias = NDArray[np.int64]
+
+SAMPLE_RATE = 8000
+_HOP = SAMPLE_RATE * FRAME_MS // 1000
+_WINDOW = 200
+_FFT = 256
+_BANDS = 24
+_CEPSTRA = 16
+
+_STATS_FRAMES = 120
+_STATS_HOP = 20
+_MIN_VOICED_FRAMES = 300
+_SEPARATION = 0.25
+"""Least silhouette of two clusters of window statistics; below it there is one voice."""
+_MIN_SHARE = 0.03
+_MIXTURE = 8
+_TRAIN_FRAMES = 6000
+_POOL = 5
+_SWITCH_PENALTY = 60.0
+_ROUNDS = 2
+
+
+class Cepstra:
+    """Collects the cepstra of a mono recording at 8 kHz, block by block."""
+
+    def __init__(self) -> None:
+        """Start with nothing heard."""
+        self._tail = np.zeros(0, dtype=np.float32)
+        self._rows: list[Floats] = []
+
+    def add(self, block: "Samples") -> None:
+        """Take in one (n, 1) block."""
+        samples = np.concatenate([self._tail, block[:, 0]])
+        frames = max(0, (len(samples) - _WINDOW) // _HOP + 1)
+        if frames:
+            self._rows.append(cepstra(samples, frames))
+        self._tail = samples[frames * _HOP :]
+
+    def result(self, frames: int) -> Floats:
+        """The (frames, 16) cepstra; the last frames repeat where the final window ran short."""
+        rows = np.concatenate(self._rows) if self._rows else np.zeros((0, _CEPSTRA))
+        missing = frames - len(rows)
+        if missing > 0:
+            rows = np.pad(rows, ((0, missing), (0, 0)), mode="edge" if len(rows) else "constant")
+        return rows[:frames]
+
+
+def cepstra(samples: NDArray[np.float32], frames: int) -> Floats:
+    """Mel cepstra c1-c16 of `frames` windows of 25 ms, 10 ms apart: (frames, 16)."""
+    view = np.lib.stride_tricks.sliding_window_view(samples, _WINDOW)[::_HOP][:frames]
+    power = np.abs(np.fft.rfft(view * np.hamming(_WINDOW).astype(np.float32), _FFT)) ** 2
+    result: Floats = np.log(power @ _mel_bank().T + 1e-8) @ _cosines().T
+    return result
+
+
+def two_voices(features: Floats, spans: Spans) -> Labels | None:
+    """Label each frame 0 or 1 by voice, -1 where nobody speaks; None when one voice speaks.
+
+    `features` is (frames, 16); `spans` are the speech stretches in ms. Voice 0 speaks first.
+    """
+    index = _frames_of(spans, len(features))
+    if len(index) < _MIN_VOICED_FRAMES:
+        return None
+    voiced = features[index]
+    voiced = (voiced - voiced.mean(axis=0)) / (voiced.std(axis=0) + 1e-9)
+    labels = _first_guess(voiced, index)
+    if labels is None:
+        return None
+    breaks = np.flatnonzero(np.diff(index) > 1) + 1
+    for _ in range(_ROUNDS):
+        if min(np.mean(labels == 0), np.mean(labels == 1)) < _MIN_SHARE:
+            return None
+        labels = _best_path(_advantage(voiced, labels), breaks)
+    if min(np.mean(labels == 0), np.mean(labels == 1)) < _MIN_SHARE:
+        return None
+    result = np.full(len(features), -1, dtype=np.int64)
+    result[index] = labels if labels[0] == 0 else 1 - labels
+    return result
+
+
+def voice_turns(labels: Labels, spans: Spans) -> list[tuple[int, int, int]]:
+    """(start_ms, end_ms, voice) turns: speech stretches cut where the voice changes.
+
+    Pieces under 200 ms go to the neighbour they touch; gaps under 300 ms in one voice close.
+    """
+    pieces: list[tuple[int, int, int]] = []
+    for start, end in spans:
+        for piece in _cut(labels, start, end):
+            if pieces and pieces[-1][2] == piece[2] and piece[0] - pieces[-1][1] < CLOSE_GAP_MS:
+                pieces[-1] = (pieces[-1][0], piece[1], piece[2])
+            else:
+                pieces.append(piece)
+    return pieces
+
+
+def _cut(labels: Labels, start: int, end: int) -> list[tuple[int, int, int]]:
+    part = labels[start // FRAME_MS : end // FRAME_MS]
+    edges = [0, *(np.flatnonzero(np.diff(part)) + 1).tolist(), len(part)]
+    cut = [
+        (start + a * FRAME_MS, start + b * FRAME_MS, int(part[a]))
+        for a, b in pairwise(edges)
+        if b > a
+    ]
+    while len(cut) > 1:
+        short = min(range(len(cut)), key=lambda i: cut[i][1] - cut[i][0])
+        if cut[short][1] - cut[short][0] >= MIN_SPEECH_MS:
+            break
+        into = short - 1 if short else 1
+        a, b = min(short, into), max(short, into)
+        cut[a : b + 1] = [(cut[a][0], cut[b][1], cut[into][2])]
+    return cut
+
+
+def _frames_of(spans: Spans, frames: int) -> Labels:
+    if not spans:
+        return np.zeros(0, dtype=np.int64)
+    index = np.concatenate([np.arange(a // FRAME_MS, b // FRAME_MS) for a, b in spans])
+    return index[index < frames].astype(np.int64)
+
+
+def _first_guess(voiced: Floats, index: Labels) -> Labels | None:
+    """Cluster statistics of windows of 1.2 s; None when they form no two groups."""
+    from sklearn.cluster import KMeans
+    from sklearn.metrics import silhouette_score
+
+    starts = np.arange(0, max(1, len(voiced) - _STATS_FRAMES), _STATS_HOP)
+    total = np.concatenate([np.zeros((1, voiced.shape[1])), np.cumsum(voiced, axis=0)])
+    ends = np.minimum(starts + _STATS_FRAMES, len(voiced))
+    stats = (total[ends] - total[starts]) / (ends - starts)[:, None]
+    if len(stats) < 4:
+        return None
+    groups = KMeans(n_clusters=2, n_init=4, random_state=0).fit_predict(stats)
+    if len(np.unique(groups)) < 2:
+        return None
+    score = silhouette_score(stats, groups, sample_size=min(len(stats), 1000), random_state=0)
+    if score < _SEPARATION:
+        return None
+    centres = starts + _STATS_FRAMES // 2
+    nearest = np.clip(np.searchsorted(centres, np.arange(len(voiced))), 0, len(starts) - 1)
+    return np.asarray(groups[nearest], dtype=np.int64)
+
+
+def _advantage(voiced: Floats, labels: Labels) -> Floats:
+    """Per frame, how much likelier voice 1 is than voice 0, by a mixture fitted to each."""
+    from sklearn.mixture import GaussianMixture
+
+    scores = []
+    for voice in (0, 1):
+        own = voiced[labels == voice]
+        own = own[:: max(1, len(own) // _TRAIN_FRAMES)]
+        size = max(1, min(_MIXTURE, len(own) // 40))
+        mixture = GaussianMixture(
+            size, covariance_type="diag", reg_covar=1e-2, max_iter=40, tol=1e-2, random_state=0
+        )
+        scores.append(mixture.fit(own).score_samples(voiced))
+    result: Floats = np.clip(scores[1] - scores[0], -10, 10)
+    return result
+
+
+def _best_path(advantage: Floats, breaks: Labels) -> Labels:
+    """The two-state path that wins most, each change of voice costing a penalty.
+
+    Works in steps of 50 ms. A pause (`breaks`, frame numbers) makes a change half as dear.
+    """
+    steps = -(-len(advantage) // _POOL)
+    gain = np.add.reduceat(advantage, np.arange(0, len(advantage), _POOL)).tolist()
+    cost = np.full(steps, _SWITCH_PENALTY)
+    cost[breaks // _POOL] = _SWITCH_PENALTY / 2
+    zero, one = 0.0, float(gain[0])
+    back: list[tuple[bool, bool]] = [(False, False)]
+    for step, penalty in zip(gain[1:], cost[1:].tolist(), strict=True):
+        to_zero, to_one = one - penalty > zero, zero - penalty > one
+        back.append((to_zero, to_one))
+        zero, one = max(zero, one - penalty), max(one, zero - penalty) + step
+    state = int(one > zero)
+    path = np.zeros(steps, dtype=np.int64)
+    for at in range(steps - 1, -1, -1):
+        path[at] = state
+        if back[at][state]:
+            state = 1 - state
+    return np.repeat(path, _POOL)[: len(advantage)]
+
+
+@cache
+def _mel_bank() -> Floats:
+    """Triangles over 150-3600 Hz on the mel scale (2595 log10(1 + f/700)): (24, 129)."""
+    low, high = (2595 * log10(1 + hertz / 700) for hertz in (150, 3600))
+    edges: Floats = 700 * (10 ** (np.linspace(low, high, _BANDS + 2) / 2595) - 1)
+    bins = np.fft.rfftfreq(_FFT, 1 / SAMPLE_RATE)
+    rise = (bins - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
+    fall = (edges[2:, None] - bins) / (edges[2:] - edges[1:-1])[:, None]
+    result: Floats = np.maximum(0, np.minimum(rise, fall))
+    return result
+
+
+@cache
+def _cosines() -> Floats:
+    """Rows 1-16 of the cosine transform over the bands: (16, 24)."""
+    order = np.arange(1, _CEPSTRA + 1)[:, None]
+    result: Floats = np.cos(np.pi / _BANDS * order * (np.arange(_BANDS) + 0.5))
+    return result

@@ -1,0 +1,227 @@
+"""What routes ask for: a caller, a scope, a tenant's rows.
+
+```python
+router = APIRouter(route_class=SecuredRoute)
+
+@router.get("/call-records/{bid}")
+async def list_calls(access: Annotated[Access, access("calls:read")]) -> CallPage: ...
+
+@router.get("/dashboard/summary")
+async def summary(principal: Annotated[Principal, require("calls:read")], db: Db) -> Summary: ...
+```
+
+`SecuredRoute` asks for the caller before the body is read: FastAPI would parse it first, and
+a stranger would be told of a syntax error, or upload half a gigabyte, before being refused.
+"""
+
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import cache
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from fastapi import Depends, Path, Query, Request, Response
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+from fastapi.security import HTTPBearer
+from structlog.contextvars import bind_contextvars
+
+from locutory.kernel.auth import service
+from locutory.kernel.auth.contract import (
+    Access,
+    NoTenant,
+    PasswordChangeRequired,
+    Principal,
+    ScopeMissing,
+)
+from locutory.kernel.auth.gate import Auth, is_loopback
+from locutory.kernel.db import Database, Storage
+from locutory.kernel.errors import ForbiddenError, UnauthenticatedError
+
+_bearer = HTTPBearer(auto_error=False, description="an access token or an API key")
+_FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
+
+
+def auth_of(request: Request) -> Auth:
+    """The server's gate."""
+    auth: Auth = request.app.state.auth
+    return auth
+
+
+TheAuth = Annotated[Auth, Depends(auth_of)]
+
+
+async def _authenticate(request: Request) -> Principal:
+    """The caller by `Authorization: Bearer`. Raises UnauthenticatedError."""
+    known: Principal | None = getattr(request.state, "principal", None)
+    if known is not None:
+        return known
+    auth = auth_of(request)
+    kind, _, token = request.headers.get("authorization", "").partition(" ")
+    if kind.lower() == "bearer" and token:
+        return _admit(request, await auth.principal_of(token.strip()))
+    if auth.open_loopback and _is_local(request):
+        return _admit(request, await auth.loopback())
+    raise UnauthenticatedError
+
+
+async def _authenticate_stream(request: Request) -> Principal:
+    """The same, or by `?ticket=`, which EventSource needs as it sends no headers."""
+    known: Principal | None = getattr(request.state, "principal", None)
+    ticket = request.query_params.get("ticket")
+    if known is not None or ticket is None or "authorization" in request.headers:
+        return await _authenticate(request)
+    return _admit(request, await service.redeem_ticket(auth_of(request), ticket))
+
+
+def _admit(request: Request, principal: Principal) -> Principal:
+    request.state.principal = principal
+    request.state.principal_key = principal.key
+    bind_contextvars(user_id=str(principal.id))
+    if principal.current is not None:
+        bind_contextvars(tenant=principal.current.tenant.slug)
+    return principal
+
+
+def _is_local(request: Request) -> bool:
+    """Whether a program of this machine asks, not a page of another site or a proxy's client."""
+    if any(name in request.headers for name in _FORWARDED):
+        return False
+    origin = request.headers.get("origin")
+    if origin is not None and not is_loopback(urlsplit(origin).hostname):
+        return False
+    host = urlsplit(f"//{request.headers.get('host', '')}").hostname  # else DNS rebinding gets in
+    return is_loopback(host) and request.client is not None and is_loopback(request.client.host)
+
+
+async def current_principal(
+    request: Request, _: Annotated[object, Depends(_bearer)] = None
+) -> Principal:
+    """Whoever calls, by access token or API key."""
+    return await _authenticate(request)
+
+
+async def stream_principal(
+    request: Request,
+    ticket: Annotated[str | None, Query(description="from POST /auth/stream-ticket")] = None,
+    _: Annotated[object, Depends(_bearer)] = None,
+) -> Principal:
+    """Whoever calls, by access token, API key or ticket."""
+    return await _authenticate_stream(request)
+
+
+CurrentPrincipal = Annotated[Principal, Depends(current_principal)]
+StreamPrincipal = Annotated[Principal, Depends(stream_principal)]
+
+
+def _ready(principal: Principal) -> Principal:
+    if principal.password_temporary:
+        raise PasswordChangeRequired
+    return principal
+
+
+async def _platform_admin(principal: CurrentPrincipal) -> Principal:
+    if not _ready(principal).platform_admin:
+        raise ForbiddenError("only the platform's administrators may do this")
+    return principal
+
+
+async def _settled(principal: CurrentPrincipal) -> Principal:
+    return _ready(principal)
+
+
+PlatformAdmin = Annotated[Principal, Depends(_platform_admin)]
+SettledPrincipal = Annotated[Principal, Depends(_settled)]  # has a password of their own
+
+
+def _current_database(request: Request, principal: SettledPrincipal) -> Database:
+    storage: Storage = request.app.state.storage
+    return storage.database(principal.tenant.id)
+
+
+Db = Annotated[Database, Depends(_current_database)]
+
+
+@cache
+def _requirement(scope: str) -> Callable[..., Awaitable[Principal]]:
+    async def required(principal: SettledPrincipal) -> Principal:
+        if principal.current is None:
+            raise NoTenant
+        if not principal.allows(scope):
+            raise ScopeMissing
+        return principal
+
+    return required
+
+
+def require(scope: str) -> Any:
+    """A `Principal` with this scope in the current tenant. Raises NoTenant, ScopeMissing."""
+    return Depends(_requirement(scope))
+
+
+async def _enter(request: Request, principal: Principal, bid: str, scope: str) -> Access:
+    inside = await auth_of(request).enter(_ready(principal), bid)
+    bind_contextvars(tenant=bid)
+    if not inside.allows(scope):
+        raise ScopeMissing
+    storage: Storage = request.app.state.storage
+    tenant = inside.tenant
+    return Access(principal=inside, tenant=tenant, db=storage.database(tenant.id))
+
+
+_Bid = Annotated[str, Path(description="the business, by its slug")]
+
+
+@cache
+def _entrance(scope: str) -> Callable[..., Awaitable[Access]]:
+    async def entered(request: Request, principal: CurrentPrincipal, bid: _Bid) -> Access:
+        return await _enter(request, principal, bid, scope)
+
+    return entered
+
+
+@cache
+def _stream_entrance(scope: str) -> Callable[..., Awaitable[Access]]:
+    async def entered(request: Request, principal: StreamPrincipal, bid: _Bid) -> Access:
+        return await _enter(request, principal, bid, scope)
+
+    return entered
+
+
+def access(scope: str) -> Any:
+    """An `Access` to the tenant `{bid}`. Raises TenantNotFound, ScopeMissing."""
+    return Depends(_entrance(scope))
+
+
+def stream_access(scope: str) -> Any:
+    """The same for streams, which may also come with a ticket."""
+    return Depends(_stream_entrance(scope))
+
+
+_WAYS_IN: dict[Any, Callable[[Request], Awaitable[Principal]]] = {
+    current_principal: _authenticate,
+    stream_principal: _authenticate_stream,
+}
+
+
+class SecuredRoute(APIRoute):
+    """A route that refuses strangers before it looks at anything else."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+        way_in = _way_in(self.dependant)
+        if way_in is None:
+            return handle
+
+        async def refuse_strangers_first(request: Request) -> Response:
+            await way_in(request)
+            return await handle(request)
+
+        return refuse_strangers_first
+
+
+def _way_in(dependant: Dependant) -> Callable[[Request], Awaitable[Principal]] | None:
+    for dependency in dependant.dependencies:
+        found = _WAYS_IN.get(dependency.call) or _way_in(dependency)
+        if found is not None:
+            return found
+    return None

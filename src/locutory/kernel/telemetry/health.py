@@ -1,0 +1,113 @@
+"""Health: named checks, and the three routes that tell of them.
+
+`/healthz` says that the process answers, `/readyz` whether to send it work (503 if not), `/health`
+everything, for people: always 200, `degraded` when a check fails.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from fastapi import APIRouter, Response
+
+from locutory import __version__
+from locutory.kernel.errors import LocutoryError
+from locutory.kernel.telemetry.logs import get_logger
+
+CHECK_S: Final = 5.0
+
+Check = Callable[[], Awaitable[Mapping[str, Any] | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a check found; `facts` are its own words for people."""
+
+    ok: bool
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def body(self) -> dict[str, Any]:
+        """As it is shown in `/health`."""
+        return {"status": "ok" if self.ok else "failed", **self.facts}
+
+
+@dataclass(frozen=True, slots=True)
+class _Registered:
+    check: Check
+    gates: bool
+
+
+class HealthChecks:
+    """The checks of a server, by name. All run at once, each within a time limit."""
+
+    def __init__(self, *, timeout_s: float = CHECK_S) -> None:
+        """`timeout_s` bounds one check."""
+        self._timeout_s = timeout_s
+        self._checks: dict[str, _Registered] = {}
+
+    def add(self, name: str, check: Check, *, gates_ready: bool = True) -> None:
+        """Register a check: it returns facts or None when all is well, and raises when not.
+
+        A check with `gates_ready=False` shows in `/health` and leaves `/readyz` alone: an optional
+        engine that is down degrades the server, it does not end it.
+        """
+        if name in self._checks:
+            raise ValueError(f"health check {name!r} exists")
+        self._checks[name] = _Registered(check, gates_ready)
+
+    async def run(self, *, only_gating: bool = False) -> dict[str, Outcome]:
+        """The outcome of each check, in order of registration."""
+        chosen = {
+            name: entry.check
+            for name, entry in self._checks.items()
+            if entry.gates or not only_gating
+        }
+        outcomes = await asyncio.gather(
+            *(self._run_one(name, check) for name, check in chosen.items())
+        )
+        return dict(zip(chosen, outcomes, strict=True))
+
+    async def _run_one(self, name: str, check: Check) -> Outcome:
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return Outcome(True, await check() or {})
+        except TimeoutError:
+            return Outcome(False, {"error_code": "TIMEOUT"})
+        except LocutoryError as error:
+            return Outcome(False, {"error_code": error.error_code})
+        except Exception:
+            # Anything at all may be wrong with what is checked; the page must still be served.
+            get_logger().exception("health check failed", check=name)
+            return Outcome(False, {"error_code": "INTERNAL"})
+
+
+def health_router(checks: HealthChecks) -> APIRouter:
+    """The routes `/health`, `/healthz` and `/readyz`. They need no login and name no secret."""
+    router = APIRouter(tags=["health"])
+
+    @router.get("/health")
+    async def health() -> dict[str, Any]:
+        """All checks of all products."""
+        outcomes = await checks.run()
+        ok = all(outcome.ok for outcome in outcomes.values())
+        return {
+            "status": "ok" if ok else "degraded",
+            "version": __version__,
+            "checks": {name: outcome.body() for name, outcome in outcomes.items()},
+        }
+
+    @router.get("/healthz")
+    async def healthz() -> dict[str, str]:
+        """The process answers."""
+        return {"status": "ok"}
+
+    @router.get("/readyz")
+    async def readyz(response: Response) -> dict[str, Any]:
+        """Whether work may be sent here."""
+        outcomes = await checks.run(only_gating=True)
+        failed = [name for name, outcome in outcomes.items() if not outcome.ok]
+        response.status_code = 503 if failed else 200
+        return {"status": "unready" if failed else "ready", "failed": failed}
+
+    return router

@@ -1,0 +1,44 @@
+"""Getting a call's recording into the store, once."""
+
+import tempfile
+from pathlib import Path
+
+from locutory.engines.blobs import BlobStore
+from locutory.kernel.crypto import Secrets
+from locutory.kernel.db import Session
+from locutory.kernel.failpoints import failpoint
+from locutory.kernel.http.client import HttpClient
+from locutory.kernel.jobs import Context
+from locutory.products.calls.records import queries
+from locutory.products.calls.records.models import CallRecord
+from locutory.products.calls.sources.contract import AudioRef
+from locutory.products.calls.sources.service import audio_url
+from locutory.products.calls.sources.uploads import MAX_AUDIO_BYTES, Spooled, keep_audio
+
+
+async def stored_audio(ctx: Context, record: CallRecord) -> AudioRef | None:
+    """The recording's place in the store, fetched from its address if need be.
+
+    None if the call has no recording. The URL's content is kept under its hash, so a second
+    fetch after a crash is the same file.
+    """
+    if record.audio_key is not None:
+        return AudioRef(key=record.audio_key, sha256=record.audio_sha256 or "")
+    if record.audio_url_enc is None:
+        return None
+    url = audio_url(record, ctx.services.get(Secrets))
+    http, blobs = ctx.services.get(HttpClient), ctx.services.get(BlobStore)
+    with tempfile.TemporaryDirectory(prefix="locutory-fetch-") as folder:
+        path = Path(folder) / "recording"
+        fetched = await http.fetch(url, to=path, max_bytes=MAX_AUDIO_BYTES)
+        failpoint("calls.audio.fetched")
+        spooled = Spooled(path, fetched.sha256, fetched.size)
+        audio = await keep_audio(blobs, record.tenant_id, record.callid, spooled)
+    failpoint("calls.audio.stored")
+
+    async def note(tx: Session) -> None:
+        current = await queries.get_by_id(tx, record.id)
+        current.audio_key, current.audio_sha256 = audio.key, audio.sha256
+
+    await ctx.write(note)
+    return audio

@@ -1,0 +1,69 @@
+"""Making a call findable."""
+
+from locutory.capabilities.knowledge.api import Filing, Knowledge, Note, prepare, store
+from locutory.kernel.clock import utc_now
+from locutory.kernel.db import Session
+from locutory.kernel.events import emit
+from locutory.kernel.failpoints import failpoint
+from locutory.kernel.jobs import Context
+from locutory.products.calls.pipeline.service.analyze import transcript_of
+from locutory.products.calls.pipeline.service.runs import call_of, note_run
+from locutory.products.calls.records import queries
+from locutory.products.calls.records.contract import (
+    COLLECTION,
+    CallStatusChanged,
+    Stage,
+    StageState,
+    Status,
+)
+
+
+async def index(ctx: Context) -> None:
+    """Run the stage for one call: the newest transcript replaces what was findable before."""
+    began = utc_now()
+    async with ctx.db.read() as session:
+        record = await queries.get_by_id(session, call_of(ctx.job))
+        row = await queries.transcript(session, record.id, record.transcript_version)
+        analysis = await queries.latest_analysis(session, record.id)
+    if record.status != Status.DONE or row is None:
+        return
+    transcript = transcript_of(row)
+    meta = {
+        "agent_id": record.agent_id,
+        "agent": record.agent_name,
+        "direction": record.direction,
+        "started_at": record.started_at.isoformat(),
+        "score": record.overall_score,
+        "sentiment": record.sentiment_score,
+    }
+    knowledge = ctx.services.get(Knowledge)
+    summary = (analysis.analysis.get("summary") or {}).get("text") if analysis else None
+    notes = [Note(kind="analysis", text=summary)] if summary else []
+    prepared = await prepare(knowledge, transcript, notes=notes)
+    engine = knowledge.embedder.name
+    filing = Filing(
+        collection=COLLECTION,
+        source_id=record.callid,
+        version=row.version,
+        occurred_at=record.started_at,
+        meta=meta,
+    )
+
+    async def save(tx: Session) -> None:
+        current = await queries.get_by_id(tx, record.id)
+        await store(tx, prepared, filing)
+        current.stage_state = StageState.OK
+        await note_run(tx, ctx.job, Stage.INDEX, StageState.OK, began=began, engine=engine)
+        await tx.flush()
+        await emit(
+            tx,
+            CallStatusChanged(
+                callid=current.callid,
+                status=current.status,
+                stage=Stage.INDEX,
+                stage_state=StageState.OK,
+            ),
+        )
+
+    await ctx.finish(save)
+    failpoint("calls.index.saved")

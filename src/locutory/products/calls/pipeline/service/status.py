@@ -1,0 +1,65 @@
+"""Where a business's calls stand."""
+
+from locutory.engines.embeddings.base import Embedder
+from locutory.engines.llm.base import LLM
+from locutory.engines.stt import STTProvider
+from locutory.kernel.db import Database
+from locutory.kernel.jobs.depths import Depth, depths, finished_since, served_queues
+from locutory.kernel.services import Services
+from locutory.products.calls.pipeline.schemas import Blocked, PipelineStatus, QueueRead
+from locutory.products.calls.records import queries
+from locutory.products.calls.records.contract import Stage, Status
+
+_FRESH_S = 90.0
+_HOUR_S, _MINUTES_S = 3600, 300
+
+
+async def status(db: Database, services: Services) -> PipelineStatus:
+    """Counts by milestone and by queue, the pace, and what holds the work up."""
+    async with db.read() as session:
+        counts = await queries.status_counts(session)
+        found = await depths(session, session.tenant_id)
+        recent = await finished_since(session, session.tenant_id, _MINUTES_S)
+        hour = await finished_since(session, session.tenant_id, _HOUR_S)
+        served = await served_queues(session, _FRESH_S)
+    left = sum(depth.ready + depth.running for depth in found.values())
+    pace = sum(recent.values()) / _MINUTES_S
+    model = services.find(LLM)
+    return PipelineStatus(
+        watermarks=[],
+        status_counts={status: counts.get(status, 0) for status in Status},
+        queues={stage: _read(found.get(stage, Depth())) for stage in Stage},
+        throughput={
+            "5m": recent.get(Stage.ANALYZE, 0),
+            "1h": hour.get(Stage.ANALYZE, 0),
+        },
+        eta_s=0.0 if left == 0 else (left / pace if pace else None),
+        providers={
+            "stt": services.get(STTProvider).name,
+            "llm": "locutory-rules/1" if model is None else f"{model.name}/{model.model}",
+            "embeddings": services.get(Embedder).name,
+        },
+        blocked_reasons=[
+            Blocked(
+                stage=name,
+                state=depth.gate,
+                code=depth.gate_code or "",
+                detail=depth.gate_detail or "",
+            )
+            for name, depth in found.items()
+            if depth.gate is not None
+        ],
+        workers=set(Stage) <= served,
+    )
+
+
+def _read(depth: Depth) -> QueueRead:
+    return QueueRead(
+        ready=depth.ready,
+        running=depth.running,
+        waiting=0,
+        retry=depth.retry,
+        blocked=depth.ready if depth.gate else 0,
+        dead=depth.dead,
+        oldest_age_s=depth.oldest_age_s,
+    )

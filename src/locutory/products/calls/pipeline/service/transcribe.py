@@ -1,0 +1,355 @@
+"""From a recording to turns: fetch, listen, words, roles, figures, redaction, one commit."""
+
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+import structlog
+
+from locutory.capabilities.interactions.contract import Transcript
+from locutory.engines.blobs import BlobStore
+from locutory.engines.media.base import Probe
+from locutory.engines.stt import (
+    Heard,
+    Part,
+    STTProvider,
+    STTRequest,
+    STTResult,
+    listen,
+    parse_sidecar,
+)
+from locutory.kernel.clock import utc_now
+from locutory.kernel.cpu import CpuPool
+from locutory.kernel.crypto import Aad, Secrets
+from locutory.kernel.db import Session
+from locutory.kernel.events import emit
+from locutory.kernel.failpoints import failpoint
+from locutory.kernel.jobs import Context, JobSpec
+from locutory.kernel.provenance import Provenance, Source
+from locutory.kernel.redact import Redactor
+from locutory.products.calls.pipeline.contract import ANALYZE, MIN_AUDIO_MS, NO_SPEECH
+from locutory.products.calls.pipeline.gate import Gated, inspect
+from locutory.products.calls.pipeline.mapping import to_transcript
+from locutory.products.calls.pipeline.metrics import CallMetrics, measure
+from locutory.products.calls.pipeline.service.fetch import stored_audio
+from locutory.products.calls.pipeline.service.runs import call_of, note_run, run_no
+from locutory.products.calls.records import queries
+from locutory.products.calls.records.contract import (
+    CallStatusChanged,
+    Stage,
+    StageState,
+    Status,
+    TranscriptReady,
+)
+from locutory.products.calls.records.models import CallMetric, CallRecord, CallTranscript
+
+log = structlog.get_logger(__name__)
+_WAITING = (Status.PENDING, Status.FAILED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sound:
+    """What the recording itself told: the file, its turns, whether its channels are speakers."""
+
+    probe: Probe
+    heard: Heard
+
+    @property
+    def true_stereo(self) -> bool:
+        """Two channels with a speaker each."""
+        return self.probe.channels > 1 and "FALSE_STEREO" not in self.heard.warnings
+
+    @property
+    def no_speech(self) -> bool:
+        """Nobody spoke."""
+        return not self.heard.segments
+
+    def flags(self) -> set[str]:
+        """What a person should know about the recording, in the record's words."""
+        return {warning.lower() for warning in (*self.probe.warnings, *self.heard.warnings)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """The transcript's raw material and where it came from."""
+
+    result: STTResult
+    origin: Source
+    engine: str
+    engine_ms: int
+    flags: frozenset[str] = frozenset()
+
+
+async def transcribe(ctx: Context) -> None:
+    """Run the stage for one call. Running it again for the same call changes nothing."""
+    began = utc_now()
+    async with ctx.db.read() as session:
+        record = await queries.get_by_id(session, call_of(ctx.job))
+    if record.status not in _WAITING:
+        return
+    audio = await stored_audio(ctx, record)
+    if audio is None:
+        sound, words = None, await _words(ctx, record, None, None)
+    else:
+        blobs = ctx.services.get(BlobStore)
+        async with blobs.local_copy(audio.key) as path:
+            sound = await _listen(ctx, path)
+            failpoint("calls.audio.heard")
+            if sound.probe.duration_ms < MIN_AUDIO_MS:
+                await _skip(ctx, sound, began)
+                return
+            words = await _words(ctx, record, sound, path)
+    failpoint("calls.stt.done")
+    draft = _draft(record, sound, words)
+    following = JobSpec(
+        kind=ANALYZE,
+        payload={"call_id": str(record.id), "run_no": run_no(ctx)},
+        subject=record.callid,
+    )
+    await ctx.finish(lambda tx: _save(tx, ctx, draft, began), following)
+    failpoint("calls.transcript.saved")
+
+
+async def _listen(ctx: Context, path: Path) -> Sound:
+    probe, heard = await ctx.services.get(CpuPool).run(listen, path)
+    return Sound(probe=probe, heard=heard)
+
+
+async def _words(ctx: Context, record: CallRecord, sound: Sound | None, path: Path | None) -> Words:
+    """The sidecar if one came along, else the engine's words, else turns without words."""
+    sidecar = await _sidecar(ctx, record, sound)
+    if isinstance(sidecar, Words):
+        return sidecar
+    assert sound is not None, "a call has a recording or a readable sidecar"
+    assert path is not None
+    engine = ctx.services.get(STTProvider)
+    if engine.name == "embedded" or sound.no_speech:
+        return Words(
+            result=_acoustic(sound),
+            origin=Source.ACOUSTIC,
+            engine="embedded/acoustic-1",
+            engine_ms=0,
+            flags=sidecar,
+        )
+    began = time.monotonic()
+    part = Part(
+        role="mixed",
+        object_key=record.audio_key or "",
+        path=path,
+        ms=sound.probe.duration_ms,
+        codec=sound.probe.codec,
+    )
+    result = await engine.transcribe(STTRequest(call_ref=str(record.id), parts=(part,)))
+    return Words(
+        result=result,
+        origin=Source.STT,
+        engine=f"{result.provider}/{result.model}",
+        engine_ms=int((time.monotonic() - began) * 1000),
+        flags=sidecar,
+    )
+
+
+async def _sidecar(ctx: Context, record: CallRecord, sound: Sound | None) -> Words | frozenset[str]:
+    """The sidecar's words; or flags that say why there are none."""
+    if record.sidecar_key is None:
+        return frozenset()
+    blobs = ctx.services.get(BlobStore)
+    data = await blobs.get(record.sidecar_key)
+    duration_ms = None if sound is None else sound.probe.duration_ms
+    result = parse_sidecar(data, duration_ms=duration_ms)
+    if result is None:
+        log.warning("sidecar of another shape is ignored", callid=record.callid)
+        return frozenset({"sidecar_ignored"})
+    return Words(
+        result=result,
+        origin=Source.SIDECAR,
+        engine=f"{result.provider}/{result.model}",
+        engine_ms=0,
+    )
+
+
+def _acoustic(sound: Sound) -> STTResult:
+    return STTResult(
+        provider="embedded",
+        model="acoustic-1",
+        duration_ms=sound.heard.duration_ms,
+        segments=sound.heard.segments,
+        warnings=sound.heard.warnings,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """Everything that the commit will hold."""
+
+    gated: Gated
+    texts: tuple[str, ...]  # redacted, beside the turns
+    words: Words
+    sound: Sound | None
+    metrics: CallMetrics
+    basis: str
+    found: dict[str, int]
+
+    @property
+    def transcript(self) -> Transcript:
+        """The turns with their flags."""
+        return self.gated.transcript
+
+
+def _draft(record: CallRecord, sound: Sound | None, words: Words) -> Draft:
+    gated = inspect(
+        to_transcript(
+            words.result,
+            direction=record.direction,
+            agent_name=record.agent_name,
+            provenance=Provenance(source=words.origin, engine=words.engine),
+        ),
+        None if sound is None else _speech(sound),
+    )
+    transcript = gated.transcript
+    redacted = Redactor().redact_turns([turn.text for turn in transcript.turns])
+    found: dict[str, int] = {}
+    for one in redacted:
+        for kind, count in one.found.items():
+            found[kind] = found.get(kind, 0) + count
+    if sound is not None and sound.true_stereo:
+        basis = "channel"
+    else:
+        basis = "acoustic" if words.origin is Source.ACOUSTIC else "provider"
+    return Draft(
+        gated=gated,
+        texts=tuple(one.text for one in redacted),
+        words=words,
+        sound=sound,
+        metrics=measure(transcript.turns, transcript.duration_ms),
+        basis=basis,
+        found=found,
+    )
+
+
+def _speech(sound: Sound) -> dict[int | None, list[tuple[int, int]]]:
+    """Where somebody was heard, by channel and, under None, at all."""
+    heard: dict[int | None, list[tuple[int, int]]] = {None: []}
+    for segment in sound.heard.segments:
+        span = (segment.start_ms, segment.end_ms)
+        heard[None].append(span)
+        if sound.true_stereo:
+            heard.setdefault(segment.channel, []).append(span)
+    return heard
+
+
+async def _save(tx: Session, ctx: Context, draft: Draft, began: datetime) -> None:
+    record = await queries.get_by_id(tx, call_of(ctx.job))
+    transcript, words, sound = draft.transcript, draft.words, draft.sound
+    version = record.transcript_version + 1
+    texts = [turn.text for turn in transcript.turns]
+    row = CallTranscript(
+        call_id=record.id,
+        version=version,
+        epoch=record.epoch,
+        origin=words.origin,
+        engine=words.engine,
+        language=transcript.language,
+        duration_ms=transcript.duration_ms,
+        word_count=sum(len(text.split()) for text in texts),
+        turns=_turns(draft),
+        raw_enc=_sealed(ctx, record, version, texts) if transcript.has_words else None,
+        quality={
+            **draft.gated.as_dict(),
+            "redacted": draft.found,
+            "warnings": list(words.result.warnings),
+        },
+    )
+    tx.add(row)
+    figures = draft.metrics.as_dict()
+    metric = await queries.metric(tx, record.id)
+    if metric is None:
+        metric = CallMetric(call_id=record.id)
+        tx.add(metric)
+    metric.transcript_version, metric.basis, metric.figures = version, draft.basis, figures
+    flags = set(record.flags) | words.flags
+    if sound is not None:
+        flags |= sound.flags()
+        record.audio_ms = sound.probe.duration_ms
+        record.channels = sound.probe.channels
+        record.true_stereo = sound.true_stereo
+        if record.audio_sha256 and await queries.same_audio(tx, record.audio_sha256, record.id):
+            flags.add("duplicate_audio")
+    else:
+        record.audio_ms = transcript.duration_ms
+    if not transcript.has_words:
+        flags.add("no_words")
+    if draft.gated.low:
+        flags.add("low_asr_quality")
+    if not transcript.turns:
+        flags.add(NO_SPEECH)
+    record.flags = sorted(flags)
+    record.transcript_version, record.has_words = version, transcript.has_words
+    record.language = transcript.language
+    record.talk_ratio = draft.metrics.talk_ratio
+    record.status, record.status_reason, record.status_detail = Status.TRANSCRIBED, None, None
+    record.stage, record.stage_state = Stage.ANALYZE, StageState.QUEUED
+    await note_run(
+        tx,
+        ctx.job,
+        Stage.TRANSCRIBE,
+        StageState.OK,
+        began=began,
+        engine=words.engine,
+        engine_ms=words.engine_ms,
+    )
+    await tx.flush()
+    await emit(
+        tx,
+        TranscriptReady(callid=record.callid, version=version, has_words=transcript.has_words),
+        _changed(record),
+    )
+
+
+def _turns(draft: Draft) -> list[dict[str, Any]]:
+    return [
+        {
+            "idx": turn.idx,
+            "start_ms": turn.start_ms,
+            "end_ms": turn.end_ms,
+            "role": turn.role,
+            "role_confidence": turn.role_confidence,
+            "speaker": turn.speaker,
+            "channel": turn.channel,
+            "text": text,
+            "confidence": turn.confidence,
+            "flags": list(turn.flags),
+        }
+        for turn, text in zip(draft.transcript.turns, draft.texts, strict=True)
+    ]
+
+
+def _sealed(ctx: Context, record: CallRecord, version: int, texts: list[str]) -> bytes:
+    aad = Aad(record.tenant_id, CallTranscript.__tablename__, f"{record.id}:{version}", "raw")
+    return ctx.services.get(Secrets).ring.encrypt(orjson.dumps(texts), aad=aad)
+
+
+async def _skip(ctx: Context, sound: Sound, began: datetime) -> None:
+    async def store(tx: Session) -> None:
+        record = await queries.get_by_id(tx, call_of(ctx.job))
+        record.audio_ms, record.channels = sound.probe.duration_ms, sound.probe.channels
+        record.status, record.status_reason = Status.SKIPPED, "too_short"
+        record.stage_state = StageState.SKIPPED
+        await note_run(tx, ctx.job, Stage.TRANSCRIBE, StageState.SKIPPED, began=began)
+        await tx.flush()
+        await emit(tx, _changed(record))
+
+    await ctx.finish(store)
+
+
+def _changed(record: CallRecord) -> CallStatusChanged:
+    return CallStatusChanged(
+        callid=record.callid,
+        status=record.status,
+        stage=record.stage,
+        stage_state=record.stage_state,
+        reason=record.status_reason,
+    )

@@ -1,0 +1,112 @@
+"""Taking calls in over HTTP. Everything heavy is a job: the answer comes at once."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Request, Response, UploadFile
+
+from locutory.engines.blobs import BlobStore
+from locutory.kernel.auth.contract import Access, ScopeMissing
+from locutory.kernel.auth.dependencies import SecuredRoute, SettledPrincipal, TheAuth, access
+from locutory.kernel.crypto import Secrets
+from locutory.kernel.db import Storage
+from locutory.kernel.http.client import HttpClient
+from locutory.kernel.idempotency import Idempotent
+from locutory.kernel.ratelimit import rate_limit
+from locutory.kernel.services import Services
+from locutory.products.calls.records.contract import Direction
+from locutory.products.calls.sources import service
+from locutory.products.calls.sources.schemas import (
+    AudioTaken,
+    CallsPush,
+    PushResult,
+    UpdateCall,
+    UpdateCallTaken,
+    Upload,
+)
+
+router = APIRouter(
+    route_class=SecuredRoute, tags=["calls ingest"], dependencies=[rate_limit("ingest")]
+)
+Feeder = Annotated[Access, access("calls:ingest")]
+
+
+@router.post("/ingest/{bid}/calls", response_model=PushResult)
+async def push_calls(
+    request: Request, feeder: Feeder, data: CallsPush, idempotent: Idempotent
+) -> Response:
+    """Register 1 to 500 finished calls; each is judged for itself."""
+    services: Services = request.app.state.services
+    gate, secrets = services.get(HttpClient).gate, services.get(Secrets)
+    items = [service.judge(item, gate) for item in data.calls]
+    actor = feeder.principal.key
+    return await idempotent.write(
+        feeder.db, lambda tx: service.push(tx, items, actor=actor, secrets=secrets), 200
+    )
+
+
+@router.post("/ingest/{bid}/audio", status_code=202, response_model=AudioTaken)
+async def upload_audio(
+    request: Request,
+    feeder: Feeder,
+    idempotent: Idempotent,
+    file: UploadFile,
+    callid: Annotated[str | None, Form()] = None,
+    transcript: UploadFile | None = None,
+    direction: Annotated[Direction, Form()] = Direction.UNKNOWN,
+    customer_phone: Annotated[str | None, Form()] = None,
+    agent_id: Annotated[str | None, Form()] = None,
+    agent_name: Annotated[str | None, Form()] = None,
+    started_at: Annotated[datetime | None, Form()] = None,
+) -> Response:
+    """Upload a recording, with its transcript if there is one."""
+    services: Services = request.app.state.services
+    upload = Upload(
+        callid=callid,
+        direction=direction,
+        customer_phone=customer_phone,
+        agent_id=agent_id,
+        agent_name=agent_name,
+        started_at=started_at,
+    )
+    offer = await service.receive(
+        services.get(BlobStore),
+        feeder.tenant.id,
+        upload,
+        file.file,
+        name=file.filename or "",
+        transcript=None if transcript is None else transcript.file,
+        transcript_name=None if transcript is None else transcript.filename,
+        scratch=Path(request.app.state.settings.data_dir) / "tmp",
+    )
+    actor, secrets = feeder.principal.key, services.get(Secrets)
+    return await idempotent.write(
+        feeder.db, lambda tx: service.upload(tx, offer, actor=actor, secrets=secrets), 202
+    )
+
+
+@router.post("/update-call", response_model=UpdateCallTaken)
+async def update_call(
+    request: Request,
+    auth: TheAuth,
+    principal: SettledPrincipal,
+    data: UpdateCall,
+    idempotent: Idempotent,
+) -> Response:
+    """The old relay's way in: one call with its business in the body."""
+    inside = await auth.enter(principal, data.bid)
+    if not inside.allows("calls:ingest"):
+        raise ScopeMissing
+    services: Services = request.app.state.services
+    storage: Storage = request.app.state.storage
+    secrets = services.get(Secrets)
+    offer = service.checked(data, services.get(HttpClient).gate)
+
+    async def store(tx: Any) -> UpdateCallTaken:
+        taken = (await service.take(tx, [offer], actor=inside.key, secrets=secrets))[0]
+        return UpdateCallTaken(
+            status="ok", bid=data.bid, callid=taken.callid, id=taken.id, result=taken.outcome
+        )
+
+    return await idempotent.write(storage.database(inside.tenant.id), store, 200)
