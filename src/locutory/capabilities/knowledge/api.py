@@ -4,6 +4,7 @@
 """
 
 from locutory.capabilities.knowledge.chatting import chat
+from locutory.capabilities.knowledge.claims import closest_line
 from locutory.capabilities.knowledge.contract import Filing, Note
 from locutory.capabilities.knowledge.service import (
     Knowledge,
@@ -21,6 +22,7 @@ __all__ = [
     "Knowledge",
     "Note",
     "chat",
+    "closest_line",
     "count_sources",
     "forget",
     "prepare",

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from locutory.capabilities.knowledge.contract import Line
+from locutory.capabilities.knowledge.contract import Hit, Line
 from locutory.capabilities.knowledge.terms import (
     content_stems,
     figures,
@@ -36,6 +36,12 @@ def supporting_line(claim: str, lines: Sequence[Line]) -> Line | None:
         and bool(negations(claim)) == bool(negations(closest_sentence(claim, near)))
     )
     return lines[at] if supported else None
+
+
+def closest_line(hit: Hit, query: str) -> Line:
+    """The line of a hit that has most of a query's content words, the first of equals."""
+    wanted = content_stems(query)
+    return max(hit.lines, key=lambda line: share_found(wanted, content_stems(line.text)))
 
 
 def closest_sentence(claim: str, text: str) -> str:
