@@ -16,12 +16,15 @@ _SAYING = re.compile(
     r"\b(?:mention(?:s|ed|ing)?|contain(?:s|ed|ing)?|(?:talk|speak)(?:s|ed|ing)? about"
     r"|discuss(?:es|ed|ing)?|say(?:s|ing)?|said|ask(?:s|ed|ing)? (?:about|for)"
     r"|complain(?:s|ed|ing)? about|about|with the (?=word|phrase|term))\s*"
-    r"(?:the |a |an )*(?:(?:words?|phrase|term) )?(?P<what>.+)$"
+    r"(?:(?:the |a |an )?(?:words?|phrase|term) )?(?P<what>.+)$"
 )
+_ARTICLE = re.compile(r"^(?:the|a|an) ")
 _QUOTED = re.compile(r"[\"“„«'‘]([^\"“”„«»'‘’]+)[\"”»'’]")
 _JOINED = re.compile(r"\b(?:and|und|but|without|not|aur)\b|[,;&]")
+# Also what is left of a follow-up ("and last month?") once its period is taken out.
 _TRAILING = re.compile(
-    r"(?:\b(?:at all|so far|in total|overall|ever|were there|are there)\b|[?.!\s])+$"
+    r"(?:\b(?:at all|so far|in total|overall|ever|were there|are there|and|or|also|what about"
+    r"|how about)\b|[?.!\s])+$"
 )
 
 _STATUSES = {
@@ -49,8 +52,8 @@ def _set(listed: str) -> frozenset[str]:
 
 _CALLS = _set("call calls conversation conversations recording recordings")
 _FILLER = _CALLS | _set(
-    "a all and are came come did do does give had has have in is it me of on our please show so tell"
-    " that the there these they to us was we were what what's which you your"
+    "a all and are came come did do does give had has have in is it me of on our please show so"
+    " tell that the there these they to us was we were what what's which you your"
 )
 _HOW_MANY = _set("how many number count total")
 _OWN_WORDS: dict[Measure, frozenset[str]] = {
@@ -116,5 +119,5 @@ def _phrases(what: str) -> tuple[str, ...]:
         return ()
     if quoted:
         return quoted if set(words(rest)) <= {"or"} else ()
-    parts = [part.strip() for part in re.split(r"\bor\b", rest)]
+    parts = [_ARTICLE.sub("", part.strip()) for part in re.split(r"\bor\b", rest)]
     return tuple(parts) if all(words(part) for part in parts) else ()
