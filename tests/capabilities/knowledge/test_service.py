@@ -1,5 +1,6 @@
 """Filing and finding, on both databases."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -194,6 +195,21 @@ async def test_another_process_sees_what_was_filed_and_forgotten(
     await db.write(lambda tx: forget(tx, "calls", "c2"))
     index = await elsewhere.vectors.current(db, "calls")
     assert await index.count() == 1
+
+
+async def test_what_is_filed_at_once_is_all_seen(
+    file: File, db: Database, knowledge: Knowledge
+) -> None:
+    elsewhere = Knowledge.of(HashedEmbedder(), EmbeddedVectors())
+
+    async def watch() -> None:
+        for _ in range(10):
+            await elsewhere.vectors.current(db, "calls")
+
+    await asyncio.gather(*(file(f"c{n}", f"Call number {n}.") for n in range(40)), watch())
+
+    index = await elsewhere.vectors.current(db, "calls")
+    assert await index.count() == 40
 
 
 async def test_vectors_of_another_embedder_are_counted_and_left_alone(

@@ -120,9 +120,12 @@ async def status(db: Session, collection: str, embedder: str) -> CollectionStatu
     return CollectionStatus(sources=row[0], chunks=row[1], foreign_vectors=row[2])
 
 
-async def find_session(db: Session, session_id: UUID) -> KnowledgeSession | None:
-    """A chat."""
-    return await db.scalar(select(KnowledgeSession).where(KnowledgeSession.id == session_id))
+async def find_session(
+    db: Session, session_id: UUID, *, lock: bool = False
+) -> KnowledgeSession | None:
+    """A chat, on PostgreSQL locked for this transaction if asked."""
+    statement = select(KnowledgeSession).where(KnowledgeSession.id == session_id)
+    return await db.scalar(statement.with_for_update() if lock else statement)
 
 
 async def last_question(db: Session, session_id: UUID) -> str | None:

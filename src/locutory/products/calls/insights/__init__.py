@@ -1,0 +1,1 @@
+"""Search, answers and counts over calls."""
