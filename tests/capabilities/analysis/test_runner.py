@@ -19,7 +19,7 @@ from locutory.capabilities.analysis.runner import estimated_tokens
 from locutory.capabilities.interactions.contract import Transcript
 from locutory.engines.llm.base import LLMRequest
 from locutory.engines.llm.scripted import ScriptedLLM
-from locutory.kernel.errors import EngineUnavailable, InvalidOutput
+from locutory.kernel.errors import EngineError, EngineUnavailable, InvalidOutput
 from locutory.kernel.provenance import Source
 
 Talk = Callable[..., Transcript]
@@ -49,7 +49,7 @@ def free_agent(key: str, *parents: str, user: str = "say {{ language }}") -> Age
 
 
 async def judge(transcript: Transcript, key: str, *answers: Any, **rest: Any) -> AgentResult:
-    texts = [a if isinstance(a, str | Exception) else json.dumps(a) for a in answers]
+    texts = [a if isinstance(a, str | EngineError) else json.dumps(a) for a in answers]
     results = await run_agents(transcript, [SPECS[key]], tenant="t", llm=ScriptedLLM(texts), **rest)
     return results[0]
 
