@@ -46,6 +46,8 @@ class KnowledgeChunk(TenantModel):
             name="uq_knowledge_chunk_place",
         ),
         Index("ix_knowledge_chunk_fts", "fts_id", unique=True),
+        # the session adds the tenant: beside it, SQLite leaves the primary key for long id lists
+        Index("ix_knowledge_chunk_own", "tenant_id", "id"),
         Index("ix_knowledge_chunk_new", "tenant_id", "collection", "revision"),
         Index("ix_knowledge_chunk_occurred", "tenant_id", "collection", "occurred_at"),
     )
