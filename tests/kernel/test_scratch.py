@@ -6,10 +6,13 @@ from locutory.kernel.scratch import sweep, work_folder
 
 
 async def test_a_folder_goes_with_its_work(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="the work failed"):
+    async def fail() -> None:
         async with work_folder(tmp_path / "tmp") as folder:
             (folder / "half").write_bytes(b"1")
             raise ValueError("the work failed")
+
+    with pytest.raises(ValueError, match="the work failed"):
+        await fail()
 
     assert list((tmp_path / "tmp").iterdir()) == []
 
