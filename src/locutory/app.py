@@ -32,6 +32,7 @@ from locutory.kernel.jobs.metrics import JobMetrics, QueueDepth
 from locutory.kernel.module import Module
 from locutory.kernel.ratelimit import Limiter
 from locutory.kernel.realtime import Hub
+from locutory.kernel.scratch import sweep
 from locutory.kernel.services import Services
 from locutory.kernel.settings import Settings
 from locutory.kernel.telemetry.health import Check, HealthChecks, health_router
@@ -91,6 +92,7 @@ class Server:
             await asyncio.to_thread(migrate, url)
         else:
             await asyncio.to_thread(require_current, url)
+        await asyncio.to_thread(sweep, self.settings.data_dir / "tmp")
         async with AsyncExitStack() as stack:
             await self.storage.open()
             stack.push_async_callback(self.storage.close)

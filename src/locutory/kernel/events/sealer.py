@@ -120,7 +120,9 @@ class Sealer:
         await self._storage.database().write(drop)
 
     async def _seal(self, tx: Session) -> int:
-        return await self._seal_events(tx) + await self._seal_audit(tx)
+        count = await self._seal_events(tx) + await self._seal_audit(tx)
+        failpoint("events.numbered")
+        return count
 
     async def _seal_events(self, tx: Session) -> int:
         rows = await self._unsealed(tx, _event, "event")

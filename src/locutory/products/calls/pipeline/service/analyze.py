@@ -135,6 +135,7 @@ async def _save(
             stage_state=record.stage_state,
         ),
     )
+    failpoint("calls.analysis.before_commit")
 
 
 def _short(summary: dict[str, Any] | None) -> str | None:

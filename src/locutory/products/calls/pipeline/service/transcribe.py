@@ -312,6 +312,7 @@ async def _save(tx: Session, ctx: Context, draft: Draft, began: datetime) -> Non
         TranscriptReady(callid=record.callid, version=version, has_words=transcript.has_words),
         _changed(record),
     )
+    failpoint("calls.transcript.before_commit")
 
 
 def _turns(draft: Draft) -> list[dict[str, Any]]:
