@@ -37,9 +37,9 @@ Say = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
 def speech(seconds: float = 5.0, *, seed: int = 0) -> np.ndarray:
     """The first seconds of a demo call, with a grain of noise that makes each its own."""
-    sound, rate = soundfile.read(path("audio/hc-0003.ogg"), frames=int(seconds * 48_000))
-    assert rate % RATE == 0
-    mono = sound.reshape(len(sound), -1).mean(axis=1)[:: rate // RATE][: int(seconds * RATE)]
+    sound, rate = soundfile.read(path("audio/hc-0003.ogg"), frames=int(seconds * RATE))
+    assert rate == RATE
+    mono = sound.mean(axis=1)
     return mono + np.random.default_rng(seed).normal(0, 1e-4, len(mono))
 
 
