@@ -76,6 +76,9 @@ class HttpSettings(BaseModel):
     )
     connect_timeout_s: float = 10.0
     idle_timeout_s: float = 60.0
+    fetch_timeout_s: float = Field(
+        default=120.0, gt=0, description="a download's time; large ones get 1 s for each 64 kB"
+    )
 
 
 class LimitSettings(BaseModel):
@@ -84,6 +87,12 @@ class LimitSettings(BaseModel):
     storage: str = "async+memory://"
     default: str = "1200/minute"
     login: str = "60/minute"
+
+
+class MediaSettings(BaseModel):
+    """Recordings."""
+
+    max_audio_bytes: int = Field(default=512 * 1024 * 1024, ge=1)
 
 
 class SttSettings(BaseModel):
@@ -127,6 +136,7 @@ class Settings(BaseSettings):
     crypto: CryptoSettings = CryptoSettings()
     http: HttpSettings = HttpSettings()
     limits: LimitSettings = LimitSettings()
+    media: MediaSettings = MediaSettings()
     stt: SttSettings = SttSettings()
     llm: LlmSettings = LlmSettings()
 

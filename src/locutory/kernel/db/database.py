@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from structlog.contextvars import get_contextvars
 
 from locutory.kernel.db.dialect import (
+    in_transaction,
     is_sqlite,
     is_storage_failure,
     read_engine,
@@ -204,6 +205,9 @@ class Storage:
             await session.commit()
         except Exception as error:
             waiting.error = _translated(error)
+            if not await in_transaction(connection):
+                # SQLite gave up the whole transaction: what the batch wrote before is gone as well
+                raise StorageUnavailableError(retry_after=1) from error
             await session.rollback()
         finally:
             await session.close()

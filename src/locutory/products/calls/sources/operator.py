@@ -14,12 +14,12 @@ from locutory.kernel.crypto import Secrets
 from locutory.kernel.db import Database, Session, Storage
 from locutory.kernel.failpoints import failpoint
 from locutory.kernel.services import Services
+from locutory.kernel.settings import Settings
 from locutory.products.calls.records.contract import Direction
 from locutory.products.calls.sources.contract import AudioRef, CallOffer, Taken
 from locutory.products.calls.sources.folder import Recording
 from locutory.products.calls.sources.service import take
 from locutory.products.calls.sources.uploads import (
-    MAX_AUDIO_BYTES,
     MAX_SIDECAR_BYTES,
     keep_audio,
     keep_sidecar,
@@ -82,10 +82,11 @@ async def offer(
     """
     blobs = services.get(BlobStore)
     assert db.tenant_id is not None
+    limit = services.get(Settings).media.max_audio_bytes
     audio: AudioRef | None = None
     started = started_at
     if recording.path is not None:
-        async with spooled_file(recording.path, scratch, MAX_AUDIO_BYTES) as file:
+        async with spooled_file(recording.path, scratch, limit) as file:
             audio = await keep_audio(blobs, db.tenant_id, recording.callid, file)
         stat = await asyncio.to_thread(recording.path.stat)
         started = started or datetime.fromtimestamp(stat.st_mtime, UTC)

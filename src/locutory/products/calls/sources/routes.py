@@ -1,7 +1,6 @@
 """Taking calls in over HTTP. Everything heavy is a job: the answer comes at once."""
 
 from datetime import datetime
-from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request, Response, UploadFile
@@ -15,6 +14,7 @@ from locutory.kernel.http.client import HttpClient
 from locutory.kernel.idempotency import Idempotent
 from locutory.kernel.ratelimit import rate_limit
 from locutory.kernel.services import Services
+from locutory.kernel.settings import Settings
 from locutory.products.calls.records.contract import Direction
 from locutory.products.calls.sources import service
 from locutory.products.calls.sources.schemas import (
@@ -62,6 +62,7 @@ async def upload_audio(
 ) -> Response:
     """Upload a recording, with its transcript if there is one."""
     services: Services = request.app.state.services
+    settings: Settings = request.app.state.settings
     upload = Upload(
         callid=callid,
         direction=direction,
@@ -78,7 +79,8 @@ async def upload_audio(
         name=file.filename or "",
         transcript=None if transcript is None else transcript.file,
         transcript_name=None if transcript is None else transcript.filename,
-        scratch=Path(request.app.state.settings.data_dir) / "tmp",
+        scratch=settings.data_dir / "tmp",
+        max_audio_bytes=settings.media.max_audio_bytes,
     )
     actor, secrets = feeder.principal.key, services.get(Secrets)
     return await idempotent.write(
@@ -101,7 +103,8 @@ async def update_call(
     services: Services = request.app.state.services
     storage: Storage = request.app.state.storage
     secrets = services.get(Secrets)
-    offer = service.checked(data, services.get(HttpClient).gate)
+    db = storage.database(inside.tenant.id)
+    offer = await service.admit(db, data, services.get(HttpClient).gate, actor=inside.key)
 
     async def store(tx: Any) -> UpdateCallTaken:
         taken = (await service.take(tx, [offer], actor=inside.key, secrets=secrets))[0]
@@ -109,4 +112,4 @@ async def update_call(
             status="ok", bid=data.bid, callid=taken.callid, id=taken.id, result=taken.outcome
         )
 
-    return await idempotent.write(storage.database(inside.tenant.id), store, 200)
+    return await idempotent.write(db, store, 200)

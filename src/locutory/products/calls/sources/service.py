@@ -17,11 +17,11 @@ from locutory.engines.media import container_of
 from locutory.kernel.audit import audit
 from locutory.kernel.clock import to_ms, utc_now
 from locutory.kernel.crypto import Aad, Secrets, phone_hash
-from locutory.kernel.db import Session
+from locutory.kernel.db import Database, Session
 from locutory.kernel.errors import InvalidError, LocutoryError
 from locutory.kernel.events import emit
 from locutory.kernel.failpoints import failpoint
-from locutory.kernel.http.gate import Gate
+from locutory.kernel.http.gate import Gate, UrlBlockedError
 from locutory.kernel.http_errors import faults
 from locutory.kernel.ids import new_id
 from locutory.kernel.jobs import JobSpec, enqueue
@@ -39,7 +39,6 @@ from locutory.products.calls.sources.schemas import (
     Upload,
 )
 from locutory.products.calls.sources.uploads import (
-    MAX_AUDIO_BYTES,
     MAX_SIDECAR_BYTES,
     keep_audio,
     keep_sidecar,
@@ -101,10 +100,31 @@ def checked(push: CallPush, gate: Gate) -> CallOffer:
     return push.offer()
 
 
+async def admit(db: Database, push: CallPush, gate: Gate, *, actor: str) -> CallOffer:
+    """As `checked`; a blocked address is also noted for the auditors."""
+    try:
+        return checked(push, gate)
+    except UrlBlockedError as error:
+        reason = error.detail
+        await db.write(lambda tx: note_blocked(tx, push.callid, reason, actor=actor))
+        raise
+
+
+async def note_blocked(tx: Session, callid: str, reason: str, *, actor: str) -> None:
+    """Write down that a call came with an address that leads where it must not.
+
+    The address itself stays out: it may carry a signature.
+    """
+    await audit(tx, actor=actor, action="url.blocked", object=f"call:{callid}", reason=reason)
+
+
 async def push(tx: Session, items: Sequence[Judged], *, actor: str, secrets: Secrets) -> PushResult:
     """Register the good items of a batch and answer for each."""
     good = [item.offer for item in items if item.offer is not None]
     taken = iter(await take(tx, good, actor=actor, secrets=secrets) if good else [])
+    for item in items:
+        if isinstance(item.error, UrlBlockedError):
+            await note_blocked(tx, item.callid or "", item.error.detail, actor=actor)
     results = [_rejected(item) if item.offer is None else _result(next(taken)) for item in items]
     duplicates = sum(r.result == Outcome.DUPLICATE for r in results)
     rejected = sum(r.result == "rejected" for r in results)
@@ -126,6 +146,7 @@ async def receive(
     transcript: BinaryIO | None,
     transcript_name: str | None,
     scratch: Path,
+    max_audio_bytes: int,
 ) -> CallOffer:
     """Store an upload's files and make the offer of them; without a call id the content gives one.
 
@@ -133,7 +154,7 @@ async def receive(
     """
     if upload.callid is not None:
         checked_callid(upload.callid)
-    async with spooled(audio, scratch, MAX_AUDIO_BYTES) as file:
+    async with spooled(audio, scratch, max_audio_bytes) as file:
         await asyncio.to_thread(container_of, file.path)
         callid = upload.callid or callid_of(name, file.sha256)
         kept = await keep_audio(blobs, tenant_id, callid, file)

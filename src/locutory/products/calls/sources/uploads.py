@@ -14,9 +14,9 @@ from locutory.kernel.errors import TooLargeError
 from locutory.kernel.scratch import work_folder
 from locutory.products.calls.sources.contract import AudioRef
 
-MAX_AUDIO_BYTES = 512 * 1024 * 1024
 MAX_SIDECAR_BYTES = 32 * 1024 * 1024
 _CHUNK = 1024 * 1024
+_TOO_LARGE = "AUDIO_TOO_LARGE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def _copy(source: BinaryIO, path: Path, max_bytes: int) -> Spooled:
         while chunk := source.read(_CHUNK):
             size += len(chunk)
             if size > max_bytes:
-                raise TooLargeError(f"more than {max_bytes // 1024**2} MB", code="AUDIO_TOO_LARGE")
+                raise TooLargeError(f"more than {max_bytes} bytes", code=_TOO_LARGE)
             digest.update(chunk)
             target.write(chunk)
     return Spooled(path, digest.hexdigest(), size)

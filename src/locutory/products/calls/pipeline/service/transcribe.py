@@ -15,6 +15,7 @@ from locutory.engines.media.base import Probe
 from locutory.engines.stt import (
     Heard,
     Part,
+    SidecarInvalidError,
     STTProvider,
     STTRequest,
     STTResult,
@@ -30,7 +31,12 @@ from locutory.kernel.failpoints import failpoint
 from locutory.kernel.jobs import Context, JobSpec
 from locutory.kernel.provenance import Provenance, Source
 from locutory.kernel.redact import Redactor
-from locutory.products.calls.pipeline.contract import ANALYZE, MIN_AUDIO_MS, NO_SPEECH
+from locutory.products.calls.pipeline.contract import (
+    ANALYZE,
+    MIN_AUDIO_MS,
+    NO_SPEECH,
+    SidecarUnusable,
+)
 from locutory.products.calls.pipeline.counting import PipelineMetrics
 from locutory.products.calls.pipeline.gate import Gated, inspect
 from locutory.products.calls.pipeline.mapping import to_transcript
@@ -128,8 +134,8 @@ async def _words(ctx: Context, record: CallRecord, sound: Sound | None, path: Pa
     sidecar = await _sidecar(ctx, record, sound)
     if isinstance(sidecar, Words):
         return sidecar
-    assert sound is not None, "a call has a recording or a readable sidecar"
-    assert path is not None
+    if sound is None or path is None:
+        raise SidecarUnusable
     engine = ctx.services.get(STTProvider)
     if engine.name == "embedded" or sound.no_speech:
         return Words(
@@ -164,7 +170,11 @@ async def _sidecar(ctx: Context, record: CallRecord, sound: Sound | None) -> Wor
     blobs = ctx.services.get(BlobStore)
     data = await blobs.get(record.sidecar_key)
     duration_ms = None if sound is None else sound.probe.duration_ms
-    result = parse_sidecar(data, duration_ms=duration_ms)
+    try:
+        result = parse_sidecar(data, duration_ms=duration_ms)
+    except SidecarInvalidError as error:
+        log.warning("broken sidecar is ignored", callid=record.callid, reason=error.detail)
+        return frozenset({"sidecar_invalid"})
     if result is None:
         log.warning("sidecar of another shape is ignored", callid=record.callid)
         return frozenset({"sidecar_ignored"})
