@@ -28,16 +28,18 @@ from locutory.kernel.db.migrate import migrate, require_current
 from locutory.kernel.events.sealer import Sealer
 from locutory.kernel.http.client import HttpClient
 from locutory.kernel.jobs import Registry, Worker
-from locutory.kernel.jobs.metrics import JobMetrics
+from locutory.kernel.jobs.metrics import JobMetrics, QueueDepth
 from locutory.kernel.module import Module
 from locutory.kernel.ratelimit import Limiter
 from locutory.kernel.realtime import Hub
+from locutory.kernel.scratch import sweep
 from locutory.kernel.services import Services
 from locutory.kernel.settings import Settings
 from locutory.kernel.telemetry.health import Check, HealthChecks, health_router
 from locutory.kernel.telemetry.metrics import CONTENT_TYPE, Metrics
 from locutory.kernel.telemetry.middleware import TelemetryMiddleware
 from locutory.products.calls.module import MODULES as CALLS
+from locutory.products.calls.pipeline.counting import PipelineMetrics
 
 MODULES: tuple[Module, ...] = (*CALLS,)
 _LIGHT_QUEUE = 16
@@ -90,6 +92,7 @@ class Server:
             await asyncio.to_thread(migrate, url)
         else:
             await asyncio.to_thread(require_current, url)
+        await asyncio.to_thread(sweep, self.settings.data_dir / "tmp")
         async with AsyncExitStack() as stack:
             await self.storage.open()
             stack.push_async_callback(self.storage.close)
@@ -128,7 +131,7 @@ def compose(settings: Settings) -> Server:
         settings=settings,
         modules=modules,
         storage=storage,
-        services=_services(settings, secrets, metrics),
+        services=_services(settings, secrets, metrics, storage),
         registry=registry,
         roles=roles,
         metrics=metrics,
@@ -139,11 +142,12 @@ def compose(settings: Settings) -> Server:
     )
 
 
-def _services(settings: Settings, secrets: Secrets, metrics: Metrics) -> Services:
+def _services(settings: Settings, secrets: Secrets, metrics: Metrics, storage: Storage) -> Services:
     services = Services()
     services.add(Settings, settings)
     services.add(Secrets, secrets)
     services.add(Metrics, metrics)
+    services.add(PipelineMetrics, PipelineMetrics(metrics, storage))
     services.add(CpuPool, CpuPool())
     http = HttpClient(settings.http, metrics=metrics)
     services.add(HttpClient, http)
@@ -206,9 +210,13 @@ def create_app(server: Server, *, work: bool = True) -> FastAPI:
         if module.router is not None:
             app.include_router(module.router)
 
+    queue_depth = QueueDepth(server.metrics)
+
     @app.get("/metrics", tags=["health"], response_class=Response)
     async def metrics() -> Response:
         """Everything that is counted, in Prometheus' text form."""
+        async with server.storage.read(None) as session:
+            await queue_depth.refresh(session)
         return Response(server.metrics.render(), media_type=CONTENT_TYPE)
 
     return app

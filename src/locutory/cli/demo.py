@@ -67,7 +67,7 @@ async def run_demo(settings: Settings, *, once: bool) -> None:
     )
     http = _QuietServer(config)
     serving = asyncio.create_task(http.serve())
-    while not http.started and not serving.done():
+    while not http.started and not serving.done():  # noqa: ASYNC110 - uvicorn says it by a flag only
         await asyncio.sleep(0.05)
     if serving.done():
         await serving

@@ -223,13 +223,17 @@ _CODE_CUE = re.compile(
 )
 _CVV_CUE = re.compile(r"\b(?:cvv2?|cvc|cv2)\b|सीवीवी", re.IGNORECASE)
 _PHONE_CUE = re.compile(
-    r"\b(?:phone|mobile|cell|telephone|whats ?app|landline)\b|\bcall (?:me|back|us)\b"
-    r"|\bmy number\b|\bcontact (?:number|no)\b|\breach (?:me|us)\b|फोन|फ़ोन|मोबाइल|व्हाट्सएप",
+    r"\b(?:phone|mobile|cell|telephone|contact|landline) (?:number|no)\b|\bwhats ?app\b"
+    r"|\bcall (?:me|back|us)\b|\bmy number\b|\breach (?:me|us)\b"
+    r"|(?:फोन|फ़ोन|मोबाइल) नंबर|व्हाट्सएप",
     re.IGNORECASE,
 )
+# A bare "phone" may as well have a price, so the number must follow at once.
+_PHONE_WORD = re.compile(r"\b(?:phone|mobile|cell|telephone|tel|landline)\b|फोन|फ़ोन|मोबाइल", re.I)
 _SSN_CUE = re.compile(r"social security|\bssn\b", re.IGNORECASE)
 _REFERENCE_CUE = re.compile(
-    r"\b(?:order|ticket|reference|ref|invoice|policy|tracking|case|booking|complaint|request)\b",
+    r"\b(?:order|ticket|reference|ref|invoice|policy|tracking|case|booking|complaint|request"
+    r"|account|acct|pnr|serial|id)\b",
     re.IGNORECASE,
 )
 
@@ -271,7 +275,7 @@ def _is_phone(digits: str, groups: Sequence[Group], page: _Page) -> bool:
     start = groups[0].start
     if page.text[max(0, start - 2) : start].endswith(("+", "+(")):
         return len(digits) >= 8
-    if page.cued(_PHONE_CUE, start, 60):
+    if page.cued(_PHONE_CUE, start, 60) or page.cued(_PHONE_WORD, start, 5):
         return True
     if len(digits) < 10 or page.cued(_REFERENCE_CUE, start, 25):
         return False
@@ -326,27 +330,41 @@ def _opening(text: str, start: int) -> int:
 
 _ADDRESS_CUE = re.compile(
     r"\b(?:address(?: is|:| to)|(?:i|we) (?:live|stay) (?:at|in|on)|residing (?:at|in)"
-    r"|deliver(?:ed|y)? (?:it )?to|ship (?:it )?to|located at|pin ?code(?: is)?|zip ?code(?: is)?"
-    r"|post ?code(?: is)?|mera pata(?: hai)?)|पता है|मेरा पता|पिन ?कोड",
+    r"|pin ?code(?: is)?|zip ?code(?: is)?|post ?code(?: is)?|mera pata(?: hai)?)"
+    r"|पता है|मेरा पता|पिन ?कोड",
     re.IGNORECASE,
 )
-_ADDRESS_WORD = re.compile(
-    r"\d|\b(?:street|road|lane|avenue|nagar|colony|sector|flat|apartment|apt|floor|block|marg|gali"
-    r"|house number|phase|layout|boulevard|drive|square)\b|सड़क|गली|नगर|मकान|मोहल्ला",
-    re.IGNORECASE,
+_DELIVERY_CUE = re.compile(
+    r"\b(?:deliver(?:ed|y)? (?:it )?to|ship(?:ped)? (?:it )?to|located at)\b", re.IGNORECASE
+)
+_STREET = (
+    r"\b(?:street|road|lane|avenue|nagar|colony|sector|flat|apartment|apt|floor|block|marg|gali"
+    r"|house number|phase|layout|boulevard|drive|square)\b|सड़क|गली|नगर|मकान|मोहल्ला"
+)
+# After "deliver to" a figure alone may count anything ("to 5 cities").
+_ADDRESS_CUES = (
+    (_ADDRESS_CUE, re.compile(rf"\d|{_STREET}", re.IGNORECASE)),
+    (_DELIVERY_CUE, re.compile(_STREET, re.IGNORECASE)),
 )
 _ADDRESS_END = re.compile(r"[!?;।\n]|\.(?:\s|$)|,? (?:and|but) (?:my|i|the|you|please)\b", re.I)
 
 
 def _addresses(page: _Page) -> Iterator[_Span]:
+    for cue, sign in _ADDRESS_CUES:
+        for match in cue.finditer(page.text):
+            span = _address_after(page, match.end())
+            if span and sign.search(page.text, span.start, span.end):
+                yield span
+
+
+def _address_after(page: _Page, start: int) -> _Span | None:
+    """What stands between a cue and the end of its sentence, 140 characters at most."""
     text = page.text
-    for cue in _ADDRESS_CUE.finditer(text):
-        start = cue.end()
-        while start < len(text) and text[start] in " :,":
-            start += 1
-        limit = min(len(text), start + 140)
-        stop = _ADDRESS_END.search(text, start, limit)
-        end = page.next_taken(start, stop.start() if stop else limit)
-        place = text[start:end].rstrip(" ,([+")
-        if place and _ADDRESS_WORD.search(place):
-            yield _Span(start, start + len(place), "ADDRESS", " ".join(place.casefold().split()))
+    while start < len(text) and text[start] in " :,":
+        start += 1
+    limit = min(len(text), start + 140)
+    stop = _ADDRESS_END.search(text, start, limit)
+    place = text[start : page.next_taken(start, stop.start() if stop else limit)].rstrip(" ,([+")
+    if not place:
+        return None
+    return _Span(start, start + len(place), "ADDRESS", " ".join(place.casefold().split()))

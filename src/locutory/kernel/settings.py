@@ -51,6 +51,16 @@ class JobSettings(BaseModel):
     keep_done_hours: int = Field(default=72, ge=0)
     drain_s: float = Field(default=30.0, ge=0)
 
+    @property
+    def heartbeat_s(self) -> float:
+        """How often a worker says that it lives and prolongs its leases."""
+        return min(30.0, self.lease_s / 4)
+
+    @property
+    def silent_s(self) -> float:
+        """After so long without a heartbeat a worker counts as gone: three were missed."""
+        return 3 * self.heartbeat_s
+
 
 class CryptoSettings(BaseModel):
     """The key ring, `id:base64,id:base64`; the first id encrypts. Empty: made at first start."""

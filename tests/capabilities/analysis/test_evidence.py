@@ -16,6 +16,8 @@ from locutory.capabilities.interactions.contract import Transcript
         ((2, 3), "what budget you have in mind? My budget is around fifty lakh"),
         ((5,), "My budget is around fifty lakh rupees, not more than that."),
         ((7,), "We are planning to move in by March, the old house is terrible, noisy"),
+        ((7,), "We are planing to move in by March, the old house is terrible"),
+        ((1,), "I am looking for the two bedroom flat near metro station"),
     ],
 )
 def test_what_was_said_is_verified(
@@ -37,6 +39,8 @@ def test_what_was_said_is_verified(
         ((0,), ""),
         ((0,), "..."),
         ((3,), "I can pay one crore tomorrow"),
+        ((7,), "We are planning to move in by April, the old house is terrible and noisy"),
+        ((1,), "I am looking for a two bedroom villa near the metro station"),
         ((9,), "great product"),
     ],
 )

@@ -19,7 +19,7 @@ from locutory.capabilities.analysis.runner import estimated_tokens
 from locutory.capabilities.interactions.contract import Transcript
 from locutory.engines.llm.base import LLMRequest
 from locutory.engines.llm.scripted import ScriptedLLM
-from locutory.kernel.errors import EngineUnavailable, InvalidOutput
+from locutory.kernel.errors import EngineError, EngineUnavailable, InvalidOutput
 from locutory.kernel.provenance import Source
 
 Talk = Callable[..., Transcript]
@@ -49,7 +49,7 @@ def free_agent(key: str, *parents: str, user: str = "say {{ language }}") -> Age
 
 
 async def judge(transcript: Transcript, key: str, *answers: Any, **rest: Any) -> AgentResult:
-    texts = [a if isinstance(a, str | Exception) else json.dumps(a) for a in answers]
+    texts = [a if isinstance(a, str | EngineError) else json.dumps(a) for a in answers]
     results = await run_agents(transcript, [SPECS[key]], tenant="t", llm=ScriptedLLM(texts), **rest)
     return results[0]
 
@@ -126,7 +126,7 @@ async def test_a_parameter_that_rests_on_false_evidence_needs_a_review(
     )
 
     result = await judge(
-        sales_call, "quality_score", answer, variables={"metrics": {"talk_ratio_agent": 0.5}}
+        sales_call, "quality_score", answer, variables={"metrics": {"talk_ratio": 0.5}}
     )
 
     assert result.result is not None
@@ -135,8 +135,8 @@ async def test_a_parameter_that_rests_on_false_evidence_needs_a_review(
     assert rows["courtesy"]["state"] == "needs_review"
     assert rows["introduction"]["points"] == 1.0
     assert rows["solution"]["points"] == 0.5
-    # greeting 5, introduction 5, solution 20 at a half, talk balance 15, closing 10
-    assert result.result["total"] == pytest.approx(100 * 45 / 55)
+    # greeting 10, introduction 5, solution 15 at a half, talk balance 20, closing 10
+    assert result.result["total"] == pytest.approx(100 * 52.5 / 60)
     assert "parameters.need_understood" in result.unsupported
 
 

@@ -21,7 +21,7 @@ from locutory.kernel.errors import (
     InvalidOutput,
 )
 
-SCHEMA = {"type": "object", "properties": {"ok": {"type": "boolean"}}, "required": ["ok"]}
+SCHEMA: Any = {"type": "object", "properties": {"ok": {"type": "boolean"}}, "required": ["ok"]}
 ASK = LLMRequest(system="be brief", user="well?", schema=SCHEMA, max_tokens=64, timeout_s=5)
 
 

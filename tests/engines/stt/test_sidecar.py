@@ -288,41 +288,40 @@ def test_a_vtt_without_cues_is_a_call_without_speech() -> None:
     assert rows(result) == []
 
 
+JSON_KEYS = (
+    "turns",
+    "segments",
+    "results",
+    "channels",
+    "items",
+    "utterances",
+    "alternatives",
+    "words",
+    "word",
+    "text",
+    "start",
+    "end",
+    "start_ms",
+    "end_ms",
+    "start_time",
+    "speaker",
+    "channel",
+    "confidence",
+    "transcript",
+    "diarized_transcript",
+    "entries",
+    "language_code",
+    "metadata",
+    "duration",
+    "type",
+    "avg_logprob",
+)
 json_values: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.floats() | st.integers(-(10**12), 10**12) | st.text(max_size=5),
     lambda inner: (
         st.lists(inner, max_size=4)
         | st.dictionaries(
-            st.sampled_from(
-                [
-                    "turns",
-                    "segments",
-                    "results",
-                    "channels",
-                    "items",
-                    "utterances",
-                    "alternatives",
-                    "words",
-                    "text",
-                    "start",
-                    "end",
-                    "start_ms",
-                    "end_ms",
-                    "speaker",
-                    "channel",
-                    "confidence",
-                    "transcript",
-                    "diarized_transcript",
-                    "entries",
-                    "language_code",
-                    "metadata",
-                    "duration",
-                    "type",
-                    "start_time",
-                    "avg_logprob",
-                    "word",
-                ]
-            ),
+            st.sampled_from(JSON_KEYS),
             inner,
             max_size=6,
         )

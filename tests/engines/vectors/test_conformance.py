@@ -14,7 +14,7 @@ D = 24
 
 def units(count: int, seed: int = 0) -> NDArray[np.float32]:
     matrix = np.random.default_rng(seed).normal(size=(count, D)).astype(np.float32)
-    return matrix / np.linalg.norm(matrix, axis=1, keepdims=True)
+    return np.asarray(matrix / np.linalg.norm(matrix, axis=1, keepdims=True), dtype=np.float32)
 
 
 def names(count: int, prefix: str = "v") -> list[str]:

@@ -215,6 +215,7 @@ async def test_a_temporary_password_opens_nothing_but_its_own_change(house: Any)
     change = {"current_password": "correct horse", "new_password": "battery staple"}
 
     before = [await house.get(path, tokens) for path in ("/current", "/in/6004")]
+    same = await house.post("/auth/password", tokens, {**change, "new_password": "correct horse"})
     me = await house.get("/auth/me", tokens)
     await house.post("/auth/password", tokens, change)
     after = await house.get("/current", tokens)
@@ -222,6 +223,7 @@ async def test_a_temporary_password_opens_nothing_but_its_own_change(house: Any)
     assert tokens["password_change_required"] is True
     assert {r.json()["error_code"] for r in before} == {"PASSWORD_CHANGE_REQUIRED"}
     assert me.json()["password_change_required"] is True
+    assert same.json()["errors"][0]["code"] == "PASSWORD_SAME"
     assert after.status_code == 200
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from locutory.capabilities.analysis.answers import expanded, parse_answer
 from locutory.capabilities.analysis.contract import (
     AgentResult,
     AgentSpec,
@@ -12,7 +13,9 @@ from locutory.capabilities.analysis.contract import (
     Rule,
 )
 from locutory.capabilities.analysis.evidence import check as check_evidence
+from locutory.capabilities.analysis.evidence import contains, normalised, unsupported_names
 from locutory.capabilities.analysis.library import BUILT_IN, FINISHERS, RULES
+from locutory.capabilities.analysis.prompts import DATA_RULE, data_block
 from locutory.capabilities.analysis.runner import AgentRunner, redacted_transcript
 from locutory.capabilities.analysis.service import Analyst
 from locutory.capabilities.analysis.templates import DEFAULT_TEMPLATE
@@ -21,6 +24,7 @@ from locutory.engines.llm.base import LLM
 
 __all__ = [
     "BUILT_IN",
+    "DATA_RULE",
     "DEFAULT_TEMPLATE",
     "FINISHERS",
     "RULES",
@@ -28,8 +32,14 @@ __all__ = [
     "Analyst",
     "Judged",
     "check_evidence",
+    "contains",
+    "data_block",
+    "expanded",
+    "normalised",
+    "parse_answer",
     "redacted_transcript",
     "run_agents",
+    "unsupported_names",
 ]
 
 

@@ -1,8 +1,9 @@
 """Whether quoted words were really said (calls seed, 8.3)."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from typing import Any
 
 from locutory.capabilities.interactions.contract import Evidence, Transcript
@@ -12,10 +13,17 @@ from locutory.kernel.words import words
 SIMILAR = 0.85
 NEIGHBOURS = 2
 
+# How alike two spellings of one word are, by Ratcliff and Obershelp.
+_SPELLED_ALIKE = 0.75
+
 # Below this many words a near match says nothing.
 _SHORTEST_NEAR = 5
 _NEGATIONS = frozenset(
     "not no never none nothing without cannot nahi nahin mat नहीं नही मत ना".split()  # noqa: SIM905
+)
+# Words that a quote may add without changing what it says.
+_SLIPS = frozenset(
+    "a an and are at for in is of on or so that the to was well were yes".split()  # noqa: SIM905
 )
 
 
@@ -41,9 +49,10 @@ def normalised(text: str) -> list[str]:
 def check(transcript: Transcript, turns: Sequence[int], quote: str) -> Evidence:
     """Say whether the quote is in the cited turns.
 
-    It is when its words follow each other there, or when a stretch of as many words within two
-    turns of one of them shares at least 85 % of them; a figure or a negation that differs is never
-    near. A quote without words, without turns, or citing a turn that does not exist is false.
+    It is when its words follow each other there, or when a stretch of about as many words within
+    two turns of one of them shares at least 85 %. Never near is a figure or a negation that
+    differs, or a word that was not said in any spelling: such a quote says something else. A quote
+    without words, without turns, or citing a turn that does not exist is false.
     """
     verified = _holds(transcript, turns, normalised(quote))
     return Evidence(turns=tuple(turns), quote=quote, verified=verified)
@@ -77,8 +86,10 @@ def contains(text: Sequence[str], part: Sequence[str]) -> bool:
 
 
 def _stretches(text: Sequence[str], size: int) -> Iterator[Sequence[str]]:
-    for at in range(max(1, len(text) - size + 1)):
-        yield text[at : at + size]
+    """Stretches of `size` words, and of a few more for the words that a quote leaves out."""
+    for longer in range(size, round(size / SIMILAR) + 1):
+        for at in range(max(1, len(text) - longer + 1)):
+            yield text[at : at + longer]
 
 
 def _near(quote: Sequence[str], stretch: Sequence[str]) -> bool:
@@ -86,8 +97,15 @@ def _near(quote: Sequence[str], stretch: Sequence[str]) -> bool:
     shared = (ours & theirs).total()
     if 2 * shared < SIMILAR * (len(quote) + len(stretch)):
         return False
-    differing = (ours - theirs) + (theirs - ours)
-    return not any(_decisive(word) for word in differing)
+    added, left_out = ours - theirs, theirs - ours
+    if any(_decisive(word) for word in added + left_out):
+        return False
+    return all(word in _SLIPS or _misheard(word, left_out) for word in added)
+
+
+def _misheard(word: str, said: Iterable[str]) -> bool:
+    """Whether it is another spelling or ending of a word that was said."""
+    return any(SequenceMatcher(None, word, other).ratio() >= _SPELLED_ALIKE for other in said)
 
 
 def _decisive(word: str) -> bool:

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, meta, nodes
+from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, nodes
 from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -39,9 +39,12 @@ DATA_RULE = (
 )
 
 _FILTERS = (
-    "default first int join last length list lower replace round sort string title tojson trim"
-    " truncate upper"
+    "default first int last length list lower round sort string title tojson trim truncate upper"
 )
+_LONGEST_SEPARATOR = 20
+_DEEPEST_FILTERS = 4
+
+# A template of 64 kB could multiply text without end by each of these.
 _REFUSED_NODES: tuple[tuple[type[nodes.Node], str], ...] = (
     (nodes.Call, "calls"),
     (nodes.CallBlock, "call blocks"),
@@ -50,15 +53,31 @@ _REFUSED_NODES: tuple[tuple[type[nodes.Node], str], ...] = (
     (nodes.Import, "imports"),
     (nodes.FromImport, "imports"),
     (nodes.Extends, "inheritance"),
-    (nodes.Mul, "multiplication"),
+    (nodes.Assign, "assignments"),
+    (nodes.AssignBlock, "assignments"),
+    (nodes.Add, "additions"),
+    (nodes.Mul, "multiplications"),
     (nodes.Pow, "powers"),
+    (nodes.Mod, "formats"),
+    (nodes.Concat, "concatenations"),
 )
 
 
+def _join(items: Any, separator: str = ", ") -> str:
+    """Joins a list; letters of a text are never joined, since that multiplies it."""
+    if isinstance(items, str):
+        raise TypeError("join needs a list")
+    return separator[:_LONGEST_SEPARATOR].join(str(item) for item in items)
+
+
 def _environment() -> ImmutableSandboxedEnvironment:
-    environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
+    # The optimiser would work out constants such as 'x' * 10**9 while a template is checked.
+    environment = ImmutableSandboxedEnvironment(
+        undefined=StrictUndefined, autoescape=False, optimized=False
+    )
     environment.globals.clear()
-    environment.filters = {name: environment.filters[name] for name in _FILTERS.split()}
+    allowed = {name: environment.filters[name] for name in _FILTERS.split()}
+    environment.filters = {**allowed, "join": _join}
     return environment
 
 
@@ -67,30 +86,54 @@ _ENVIRONMENT = _environment()
 
 def check_prompt(source: str, *, field: str = "prompt_user") -> None:
     """Check a template when it is saved. Raises InvalidError that lists every fault."""
-    faults = [{"field": field, "code": code, "message": text} for code, text in _faults(source)]
+    # Compiling works out constant expressions, so it must wait until those that grow are refused.
+    found = _faults(source) or _compile_faults(source)
+    faults = [{"field": field, "code": code, "message": text} for code, text in found]
     if faults:
         raise InvalidError("the prompt cannot be used", code="PROMPT_INVALID", errors=faults)
 
 
-def _faults(source: str) -> Iterator[tuple[str, str]]:
+def _faults(source: str) -> list[tuple[str, str]]:
     if len(source.encode()) > LARGEST_TEMPLATE_BYTES:
-        yield "PROMPT_TOO_LARGE", "larger than 64 kB"
-        return
+        return [("PROMPT_TOO_LARGE", "larger than 64 kB")]
     try:
         tree = _ENVIRONMENT.parse(source)
+    except TemplateSyntaxError as error:
+        return [("PROMPT_SYNTAX", f"line {error.lineno}: {error.message}")]
+    names = sorted(_named(tree) - set(VARIABLES))
+    unknown = [("PROMPT_UNKNOWN_VARIABLE", f"there is no variable {name}") for name in names]
+    return [*unknown, *_unknown_attributes(tree), *_refused(tree)]
+
+
+def _named(tree: nodes.Template) -> set[str]:
+    """Every name that is read and that no loop gives; a loop's own names count everywhere."""
+    given = {n.name for n in tree.find_all(nodes.Name) if n.ctx == "store"}
+    return {n.name for n in tree.find_all(nodes.Name) if n.ctx == "load"} - given - {"loop"}
+
+
+def _compile_faults(source: str) -> list[tuple[str, str]]:
+    try:
         _ENVIRONMENT.compile(source)
     except TemplateSyntaxError as error:
-        yield "PROMPT_SYNTAX", f"line {error.lineno}: {error.message}"
-        return
-    for name in sorted(meta.find_undeclared_variables(tree)):
-        if name not in VARIABLES:
-            yield "PROMPT_UNKNOWN_VARIABLE", f"there is no variable {name}"
-    yield from _unknown_attributes(tree)
+        return [("PROMPT_SYNTAX", f"line {error.lineno}: {error.message}")]
+    return []
+
+
+def _refused(tree: nodes.Template) -> Iterator[tuple[str, str]]:
     for kind, plural in _REFUSED_NODES:
         if next(tree.find_all(kind), None) is not None:
             yield "PROMPT_REFUSED", f"{plural} are not allowed"
     if any(next(_below(loop, nodes.For), None) for loop in tree.find_all(nodes.For)):
         yield "PROMPT_REFUSED", "a loop inside a loop is not allowed"
+    if any(_filter_depth(node) > _DEEPEST_FILTERS for node in tree.find_all(nodes.Filter)):
+        yield "PROMPT_REFUSED", f"more than {_DEEPEST_FILTERS} filters in a row are not allowed"
+
+
+def _filter_depth(node: nodes.Node | None) -> int:
+    depth = 0
+    while isinstance(node, nodes.Filter):
+        depth, node = depth + 1, node.node
+    return depth
 
 
 def _below(node: nodes.Node, kind: type[nodes.Node]) -> Iterator[nodes.Node]:

@@ -8,6 +8,7 @@ from locutory.capabilities.analysis.contract import Parameter, ParameterType, Te
 # Answered by the server itself, so no model is asked.
 MEASURED = frozenset([ParameterType.METRIC, ParameterType.PHRASE])
 
+# What the server can measure by itself is 55 of 100 points: a call without a model has a score.
 DEFAULT_TEMPLATE = Template(
     name="Service call",
     version=1,
@@ -17,7 +18,7 @@ DEFAULT_TEMPLATE = Template(
             section="Opening",
             question="Did the agent greet the customer at the start?",
             type=ParameterType.PHRASE,
-            weight=5,
+            weight=10,
             binding={
                 "phrases": [
                     "good morning", "good afternoon", "good evening", "hello", "hi", "welcome",
@@ -39,7 +40,7 @@ DEFAULT_TEMPLATE = Template(
             section="Conversation",
             question="How well did the agent find out what the customer needs?",
             type=ParameterType.SCALE,
-            weight=20,
+            weight=15,
             options={"max": 5},
             guidance="0 did not ask, 3 asked the obvious, 5 confirmed the need in own words",
         ),
@@ -48,7 +49,7 @@ DEFAULT_TEMPLATE = Template(
             section="Conversation",
             question="Did the agent offer a fitting answer or next step?",
             type=ParameterType.ENUM,
-            weight=20,
+            weight=15,
             options={"points": {"yes": 1.0, "partly": 0.5, "no": 0.0}},
         ),
         Parameter(
@@ -56,7 +57,7 @@ DEFAULT_TEMPLATE = Template(
             section="Conversation",
             question="Was the agent polite throughout?",
             type=ParameterType.BOOL,
-            weight=15,
+            weight=10,
             critical=True,
             guidance="No only for rudeness towards the customer, with the words as evidence",
         ),
@@ -65,9 +66,9 @@ DEFAULT_TEMPLATE = Template(
             section="Conversation",
             question="Did the agent leave room for the customer?",
             type=ParameterType.METRIC,
-            weight=15,
+            weight=20,
             binding={
-                "metric": "talk_ratio_agent",
+                "metric": "talk_ratio",
                 "bands": [[None, 0.2, 0.5], [0.2, 0.65, 1.0], [0.65, 0.8, 0.5], [0.8, None, 0.0]],
             },
         ),
@@ -79,6 +80,17 @@ DEFAULT_TEMPLATE = Template(
             weight=10,
             binding={
                 "metric": "dead_air_pct",
+                "bands": [[None, 5.0, 1.0], [5.0, 15.0, 0.5], [15.0, None, 0.0]],
+            },
+        ),
+        Parameter(
+            key="interruptions",
+            section="Conversation",
+            question="Did the agent let the customer finish?",
+            type=ParameterType.METRIC,
+            weight=5,
+            binding={
+                "metric": "interruptions_agent_per_10min",
                 "bands": [[None, 5.0, 1.0], [5.0, 15.0, 0.5], [15.0, None, 0.0]],
             },
         ),

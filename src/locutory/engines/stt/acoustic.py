@@ -25,7 +25,6 @@ from locutory.kernel.errors import InputError
 
 MODEL = "acoustic-1"
 FALSE_STEREO = "FALSE_STEREO"
-BLEED = "BLEED"
 ONE_VOICE = "ONE_VOICE"
 _SIDES = ("left", "right")
 
@@ -98,7 +97,7 @@ def _hear(reader: MediaReader, path: Path, num_speakers: int | None) -> Heard:
     duration_ms = round(1000 * samples / diarise.SAMPLE_RATE)
     warnings = list(stream.warnings)
     if len(layout.keep) == 2:
-        segments, found = _by_channel(levels[:, list(layout.keep)])
+        segments = _by_channel(levels[:, list(layout.keep)])
     else:
         keep = layout.keep[0]
         if stream.channels > 1:
@@ -106,7 +105,7 @@ def _hear(reader: MediaReader, path: Path, num_speakers: int | None) -> Heard:
             cepstra = _cepstra_of(reader, path, keep) if num_speakers != 1 else None
         features = cepstra.result(len(levels)) if cepstra and num_speakers != 1 else None
         segments, found = _by_voice(levels[:, keep], features)
-    warnings += found
+        warnings += found
     if not segments:
         warnings.append(NO_SPEECH)
     ordered = tuple(sorted(segments, key=lambda s: (s.start_ms, s.end_ms)))
@@ -120,29 +119,25 @@ def _cepstra_of(reader: MediaReader, path: Path, channel: int) -> diarise.Cepstr
     return cepstra
 
 
-def _by_channel(levels: vad.Levels) -> tuple[list[Segment], list[str]]:
-    """Turns of two channels with (frames, 2) levels; what bled over is dropped and flagged."""
-    heard = [vad.speech_spans(levels[:, side]) for side in (0, 1)]
-    clean = [
-        vad.without_bleed(heard[i], levels[:, i], levels[:, 1 - i], heard[1 - i]) for i in (0, 1)
+def _by_channel(levels: vad.Levels) -> list[Segment]:
+    """Turns of two channels with (frames, 2) levels."""
+    return [
+        Segment(start_ms=a, end_ms=b, speaker_label=label, channel=side)
+        for side, label in enumerate(_SIDES)
+        for a, b in vad.speech_spans(levels[:, side], levels[:, 1 - side])
     ]
-    segments = [
-        Segment(start_ms=a, end_ms=b, speaker_label=_SIDES[side], channel=side)
-        for side in (0, 1)
-        for a, b in clean[side]
-    ]
-    return segments, [BLEED] if clean != heard else []
 
 
 def _by_voice(
     levels: vad.Levels, features: diarise.Floats | None
 ) -> tuple[list[Segment], list[str]]:
-    spans = vad.speech_spans(levels)
-    labels = diarise.two_voices(features, spans) if features is not None else None
+    pieces = vad.speech_spans(levels, close_gap_ms=diarise.PAUSE_MS)
+    labels = diarise.two_voices(features, pieces) if features is not None else None
     if labels is None:
+        spans = vad.speech_spans(levels)
         segments = [Segment(start_ms=a, end_ms=b, speaker_label="S1", channel=0) for a, b in spans]
         return segments, [ONE_VOICE] if spans and features is not None else []
-    turns = diarise.voice_turns(labels, spans)
+    turns = diarise.voice_turns(labels, pieces)
     return [
         Segment(start_ms=a, end_ms=b, speaker_label=f"S{voice + 1}", channel=0)
         for a, b, voice in turns

@@ -30,14 +30,16 @@ _CEPSTRA = 16
 _STATS_FRAMES = 120
 _STATS_HOP = 20
 _MIN_VOICED_FRAMES = 300
-_SEPARATION = 0.25
-"""Least silhouette of two clusters of window statistics; below it there is one voice."""
+PAUSE_MS = 100
+"""Speakers change in pauses: shorter ones than 300 ms must stay visible here."""
+_APART = 1.4
+"""Least distance of two voices' mean cepstra; closer ones are taken for one voice."""
 _MIN_SHARE = 0.03
 _MIXTURE = 8
 _TRAIN_FRAMES = 6000
 _POOL = 5
-_SWITCH_PENALTY = 60.0
-_ROUNDS = 2
+_PENALTY, _PENALTY_AT_PAUSE = 90.0, 20.0
+_ROUNDS = 5
 
 
 class Cepstra:
@@ -83,19 +85,24 @@ def two_voices(features: Floats, spans: Spans) -> Labels | None:
         return None
     voiced = features[index]
     voiced = (voiced - voiced.mean(axis=0)) / (voiced.std(axis=0) + 1e-9)
-    labels = _first_guess(voiced, index)
-    if labels is None:
-        return None
-    breaks = np.flatnonzero(np.diff(index) > 1) + 1
+    labels = _first_guess(voiced)
+    pauses = np.concatenate([[0], np.flatnonzero(np.diff(index) > 1) + 1])
     for _ in range(_ROUNDS):
-        if min(np.mean(labels == 0), np.mean(labels == 1)) < _MIN_SHARE:
+        if not _both_speak(labels):
             return None
-        labels = _best_path(_advantage(voiced, labels), breaks)
-    if min(np.mean(labels == 0), np.mean(labels == 1)) < _MIN_SHARE:
+        labels = _best_path(_advantage(voiced, labels), pauses)
+    if not _both_speak(labels) or distance(voiced[labels == 0], voiced[labels == 1]) < _APART:
         return None
     result = np.full(len(features), -1, dtype=np.int64)
     result[index] = labels if labels[0] == 0 else 1 - labels
     return result
+
+
+def distance(one: Floats, two: Floats) -> float:
+    """Mahalanobis distance of the means of two (n, d) sets under their mean covariance."""
+    spread = (np.cov(one.T) + np.cov(two.T)) / 2 + 1e-3 * np.eye(one.shape[1])
+    apart = one.mean(axis=0) - two.mean(axis=0)
+    return float(np.sqrt(apart @ np.linalg.solve(spread, apart)))
 
 
 def voice_turns(labels: Labels, spans: Spans) -> list[tuple[int, int, int]]:
@@ -138,23 +145,18 @@ def _frames_of(spans: Spans, frames: int) -> Labels:
     return index[index < frames].astype(np.int64)
 
 
-def _first_guess(voiced: Floats, index: Labels) -> Labels | None:
-    """Cluster statistics of windows of 1.2 s; None when they form no two groups."""
+def _both_speak(labels: Labels) -> bool:
+    return bool(_MIN_SHARE <= np.mean(labels) <= 1 - _MIN_SHARE)
+
+
+def _first_guess(voiced: Floats) -> Labels:
+    """Two clusters of the mean cepstra in windows of 1.2 s, every 200 ms."""
     from sklearn.cluster import KMeans
-    from sklearn.metrics import silhouette_score
 
     starts = np.arange(0, max(1, len(voiced) - _STATS_FRAMES), _STATS_HOP)
     total = np.concatenate([np.zeros((1, voiced.shape[1])), np.cumsum(voiced, axis=0)])
-    ends = np.minimum(starts + _STATS_FRAMES, len(voiced))
-    stats = (total[ends] - total[starts]) / (ends - starts)[:, None]
-    if len(stats) < 4:
-        return None
-    groups = KMeans(n_clusters=2, n_init=4, random_state=0).fit_predict(stats)
-    if len(np.unique(groups)) < 2:
-        return None
-    score = silhouette_score(stats, groups, sample_size=min(len(stats), 1000), random_state=0)
-    if score < _SEPARATION:
-        return None
+    means = (total[starts + _STATS_FRAMES] - total[starts]) / _STATS_FRAMES
+    groups = KMeans(n_clusters=2, n_init=4, random_state=0).fit_predict(means)
     centres = starts + _STATS_FRAMES // 2
     nearest = np.clip(np.searchsorted(centres, np.arange(len(voiced))), 0, len(starts) - 1)
     return np.asarray(groups[nearest], dtype=np.int64)
@@ -177,28 +179,29 @@ def _advantage(voiced: Floats, labels: Labels) -> Floats:
     return result
 
 
-def _best_path(advantage: Floats, breaks: Labels) -> Labels:
+def _best_path(advantage: Floats, pauses: Labels) -> Labels:
     """The two-state path that wins most, each change of voice costing a penalty.
 
-    Works in steps of 50 ms. A pause (`breaks`, frame numbers) makes a change half as dear.
+    Works in steps of at most 50 ms that never cross a pause; `pauses` are the frame numbers after
+    which speech starts anew. There a change is cheaper.
     """
-    steps = -(-len(advantage) // _POOL)
-    gain = np.add.reduceat(advantage, np.arange(0, len(advantage), _POOL)).tolist()
-    cost = np.full(steps, _SWITCH_PENALTY)
-    cost[breaks // _POOL] = _SWITCH_PENALTY / 2
+    edges = np.append(pauses, len(advantage))
+    starts = np.concatenate([np.arange(a, b, _POOL) for a, b in pairwise(edges)])
+    gain = np.add.reduceat(advantage, starts).tolist()
+    cost = np.where(np.isin(starts, pauses), _PENALTY_AT_PAUSE, _PENALTY).tolist()
     zero, one = 0.0, float(gain[0])
     back: list[tuple[bool, bool]] = [(False, False)]
-    for step, penalty in zip(gain[1:], cost[1:].tolist(), strict=True):
+    for step, penalty in zip(gain[1:], cost[1:], strict=True):
         to_zero, to_one = one - penalty > zero, zero - penalty > one
         back.append((to_zero, to_one))
         zero, one = max(zero, one - penalty), max(one, zero - penalty) + step
     state = int(one > zero)
-    path = np.zeros(steps, dtype=np.int64)
-    for at in range(steps - 1, -1, -1):
+    path = np.zeros(len(starts), dtype=np.int64)
+    for at in range(len(starts) - 1, -1, -1):
         path[at] = state
         if back[at][state]:
             state = 1 - state
-    return np.repeat(path, _POOL)[: len(advantage)]
+    return np.repeat(path, np.diff(np.append(starts, len(advantage))))
 
 
 @cache

@@ -28,8 +28,6 @@ _BELOW_VOICE_DB = (40.0, 12.0)
 _HYSTERESIS_DB = 4.0
 _CLICK_MS = 30
 _BLEED_DB = 15.0
-_BLEED_LIKENESS = 0.8
-_BLEED_COVER = 0.8
 
 
 def frame_levels(samples: "Samples", sample_rate: int) -> Levels:
@@ -45,9 +43,16 @@ def frame_levels(samples: "Samples", sample_rate: int) -> Levels:
     return levels
 
 
-def speech_spans(levels: Levels) -> Spans:
-    """Stretches of voice of one channel in half-open milliseconds, from its (frames,) levels."""
-    voice = voice_level(levels)
+def speech_spans(
+    levels: Levels, other: Levels | None = None, *, close_gap_ms: int = CLOSE_GAP_MS
+) -> Spans:
+    """Stretches of voice of one channel in half-open milliseconds, from its (frames,) levels.
+
+    Frames that `other`, the channel beside it, tops by 15 dB are what leaks over from there: codecs
+    that share bits between channels do that, however well the speakers were recorded apart.
+    """
+    own = np.ones(len(levels), dtype=bool) if other is None else other - levels < _BLEED_DB
+    voice = voice_level(levels[own])
     if voice is None:
         return []
     threshold = np.clip(
@@ -55,14 +60,14 @@ def speech_spans(levels: Levels) -> Spans:
         voice - _BELOW_VOICE_DB[0],
         voice - _BELOW_VOICE_DB[1],
     )
-    loud = _runs(levels > threshold - _HYSTERESIS_DB)
-    sure = np.concatenate([[0], np.cumsum(levels > threshold)])
+    loud = _runs(own & (levels > threshold - _HYSTERESIS_DB))
+    sure = np.concatenate([[0], np.cumsum(own & (levels > threshold))])
     kept = [
         (a * FRAME_MS, b * FRAME_MS)
         for a, b in loud
         if sure[b] > sure[a] and (b - a) * FRAME_MS >= _CLICK_MS
     ]
-    return [(a, b) for a, b in close_gaps(kept, CLOSE_GAP_MS) if b - a >= MIN_SPEECH_MS]
+    return [(a, b) for a, b in close_gaps(kept, close_gap_ms) if b - a >= MIN_SPEECH_MS]
 
 
 def voice_level(levels: Levels) -> float | None:
@@ -86,31 +91,6 @@ def close_gaps(spans: Spans, gap_ms: int) -> Spans:
         else:
             joined.append((start, end))
     return joined
-
-
-def without_bleed(spans: Spans, own: Levels, other: Levels, other_spans: Spans) -> Spans:
-    """Drop stretches that are the other channel heard through: weaker by 15 dB, same outline."""
-    active = np.zeros(len(other), dtype=bool)
-    for start, end in other_spans:
-        active[start // FRAME_MS : end // FRAME_MS] = True
-    return [span for span in spans if not _is_bleed(span, own, other, active)]
-
-
-def _is_bleed(span: tuple[int, int], own: Levels, other: Levels, active: NDArray[np.bool_]) -> bool:
-    at = slice(span[0] // FRAME_MS, span[1] // FRAME_MS)
-    if active[at].mean() < _BLEED_COVER:
-        return False
-    both = at.start + np.flatnonzero(active[at])
-    if np.mean(other[both] - own[both]) < _BLEED_DB:
-        return False
-    return likeness(own[both], other[both]) >= _BLEED_LIKENESS
-
-
-def likeness(one: Levels, two: Levels) -> float:
-    """Correlation of two outlines, 0 when one of them does not move."""
-    a, b = one - one.mean(), two - two.mean()
-    norm = float(np.sqrt((a @ a) * (b @ b)))
-    return float(a @ b) / norm if norm > 1e-9 else 0.0
 
 
 def _noise_floor(levels: Levels) -> Levels:

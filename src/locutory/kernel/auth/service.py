@@ -26,7 +26,7 @@ from locutory.kernel.auth.models import (
 )
 from locutory.kernel.auth.tokens import hashed, new_secret
 from locutory.kernel.db import Session
-from locutory.kernel.errors import ForbiddenError
+from locutory.kernel.errors import ForbiddenError, InvalidError
 from locutory.kernel.ids import new_id
 
 TICKET_LIFE = timedelta(seconds=60)
@@ -124,10 +124,14 @@ async def change_password(
 ) -> None:
     """Set one's own password and end one's other sessions.
 
-    Raises BadCredentials, LoginLocked; ForbiddenError for callers without a password.
+    Raises BadCredentials, LoginLocked; ForbiddenError for callers without a password, and
+    InvalidError for the same password again: a one-time password is for one time.
     """
     if principal.kind != PrincipalKind.USER or principal.email is None:
         raise ForbiddenError("only users have a password")
+    if new == current:
+        fault = {"field": "new_password", "code": "PASSWORD_SAME", "message": "choose another"}
+        raise InvalidError("this is the password that you have", errors=[fault])
     email = principal.email
     await _verified(auth, email, current, address=address)
     password_hash = await auth.passwords.hash(new)

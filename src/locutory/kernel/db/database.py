@@ -27,6 +27,7 @@ from locutory.kernel.db.dialect import (
 )
 from locutory.kernel.db.session import Session
 from locutory.kernel.errors import StorageUnavailableError
+from locutory.kernel.failpoints import failpoint
 from locutory.kernel.settings import Settings
 from locutory.kernel.signals import Signals
 
@@ -140,7 +141,9 @@ class Storage:
                     await session.execute(
                         _NOTIFY, {"names": ",".join(names)}, execution_options={"fenced": True}
                     )
+                failpoint("db.before_commit")
                 await session.commit()
+                failpoint("db.committed")
         except Exception as error:
             raise _translated(error) from error
         finally:
@@ -165,7 +168,9 @@ class Storage:
                 await connection.begin()
                 for waiting in batch:
                     await self._run_one(connection, waiting)
+                failpoint("db.before_commit")
                 await connection.commit()
+                failpoint("db.committed")
         except Exception as error:
             for waiting in batch:
                 waiting.error = waiting.error or _translated(error)

@@ -186,7 +186,11 @@ def test_dates_and_roles_are_recognised() -> None:
 
 
 def test_quality_by_rules_scores_only_what_needs_no_judgement(sales_call: Transcript) -> None:
-    metrics = {"talk_ratio_agent": 0.5, "dead_air_pct": 20.0}
+    metrics = {
+        "talk_ratio": 0.5,
+        "dead_air_pct": 20.0,
+        "interruptions_agent_per_10min": 0.0,
+    }
 
     result = quality.judge(Case(transcript=sales_call, variables={"metrics": metrics})).result
 
@@ -195,12 +199,14 @@ def test_quality_by_rules_scores_only_what_needs_no_judgement(sales_call: Transc
         "greeting",
         "talk_balance",
         "dead_air",
+        "interruptions",
         "closing",
     }
     assert rows["greeting"]["evidence"][0]["segments"] == [0]
     assert (rows["talk_balance"]["points"], rows["dead_air"]["points"]) == (1.0, 0.0)
     assert rows["courtesy"]["state"] == "needs_review"
-    assert (result["total"], result["state"]) == (None, "insufficient")
+    # greeting 10, talk balance 20, interruptions 5, closing 10 of these and dead air 10
+    assert (result["total"], result["state"]) == (pytest.approx(100 * 45 / 55, abs=0.01), "scored")
 
 
 def test_a_phrase_counts_only_from_its_role_and_time(talk: Talk) -> None:

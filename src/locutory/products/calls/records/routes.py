@@ -28,7 +28,7 @@ router = APIRouter(route_class=SecuredRoute, tags=["calls"], dependencies=[rate_
 Reader = Annotated[Access, access("calls:read")]
 
 
-@router.get("/call-records/{bid}/stream", response_class=EventStream)
+@router.get("/call-records/{bid}/stream", response_class=EventStream, status_code=200)
 async def stream_calls(
     request: Request,
     reader: Annotated[Access, stream_access("calls:read")],

@@ -12,6 +12,7 @@ from locutory.kernel.auth import queries as tenants
 from locutory.kernel.auth.contract import Tenant, TenantNotFound
 from locutory.kernel.crypto import Secrets
 from locutory.kernel.db import Database, Session, Storage
+from locutory.kernel.failpoints import failpoint
 from locutory.kernel.services import Services
 from locutory.products.calls.records.contract import Direction
 from locutory.products.calls.sources.contract import AudioRef, CallOffer, Taken
@@ -101,6 +102,8 @@ async def offer(
         started_at=started,
         **described,
     )
+    failpoint("calls.ingest.files_kept")
     secrets = services.get(Secrets)
     taken = await db.write(lambda tx: take(tx, [offered], actor=OPERATOR, secrets=secrets))
+    failpoint("calls.ingest.committed")
     return taken[0]

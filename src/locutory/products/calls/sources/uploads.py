@@ -2,8 +2,6 @@
 
 import asyncio
 import hashlib
-import shutil
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,6 +11,7 @@ from uuid import UUID, uuid5
 
 from locutory.engines.blobs import BlobStore
 from locutory.kernel.errors import TooLargeError
+from locutory.kernel.scratch import work_folder
 from locutory.products.calls.sources.contract import AudioRef
 
 MAX_AUDIO_BYTES = 512 * 1024 * 1024
@@ -32,11 +31,8 @@ class Spooled:
 @asynccontextmanager
 async def spooled(source: BinaryIO, folder: Path, max_bytes: int) -> AsyncIterator[Spooled]:
     """Copy a stream to a temporary file, hashing it. Raises TooLargeError past the limit."""
-    work = await asyncio.to_thread(_work_folder, folder)
-    try:
+    async with work_folder(folder) as work:
         yield await asyncio.to_thread(_copy, source, work / "upload", max_bytes)
-    finally:
-        await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
 
 
 @asynccontextmanager
@@ -48,11 +44,6 @@ async def spooled_file(path: Path, folder: Path, max_bytes: int) -> AsyncIterato
             yield file
     finally:
         source.close()
-
-
-def _work_folder(parent: Path) -> Path:
-    parent.mkdir(parents=True, exist_ok=True)
-    return Path(tempfile.mkdtemp(dir=parent))
 
 
 def _copy(source: BinaryIO, path: Path, max_bytes: int) -> Spooled:

@@ -1,14 +1,13 @@
 """Getting a call's recording into the store, once."""
 
-import tempfile
-from pathlib import Path
-
 from locutory.engines.blobs import BlobStore
 from locutory.kernel.crypto import Secrets
 from locutory.kernel.db import Session
 from locutory.kernel.failpoints import failpoint
 from locutory.kernel.http.client import HttpClient
 from locutory.kernel.jobs import Context
+from locutory.kernel.scratch import work_folder
+from locutory.kernel.settings import Settings
 from locutory.products.calls.records import queries
 from locutory.products.calls.records.models import CallRecord
 from locutory.products.calls.sources.contract import AudioRef
@@ -28,8 +27,8 @@ async def stored_audio(ctx: Context, record: CallRecord) -> AudioRef | None:
         return None
     url = audio_url(record, ctx.services.get(Secrets))
     http, blobs = ctx.services.get(HttpClient), ctx.services.get(BlobStore)
-    with tempfile.TemporaryDirectory(prefix="locutory-fetch-") as folder:
-        path = Path(folder) / "recording"
+    async with work_folder(ctx.services.get(Settings).data_dir / "tmp") as folder:
+        path = folder / "recording"
         fetched = await http.fetch(url, to=path, max_bytes=MAX_AUDIO_BYTES)
         failpoint("calls.audio.fetched")
         spooled = Spooled(path, fetched.sha256, fetched.size)
@@ -41,4 +40,5 @@ async def stored_audio(ctx: Context, record: CallRecord) -> AudioRef | None:
         current.audio_key, current.audio_sha256 = audio.key, audio.sha256
 
     await ctx.write(note)
+    failpoint("calls.audio.noted")
     return audio

@@ -31,6 +31,7 @@ from locutory.kernel.jobs import Context, JobSpec
 from locutory.kernel.provenance import Provenance, Source
 from locutory.kernel.redact import Redactor
 from locutory.products.calls.pipeline.contract import ANALYZE, MIN_AUDIO_MS, NO_SPEECH
+from locutory.products.calls.pipeline.counting import PipelineMetrics
 from locutory.products.calls.pipeline.gate import Gated, inspect
 from locutory.products.calls.pipeline.mapping import to_transcript
 from locutory.products.calls.pipeline.metrics import CallMetrics, measure
@@ -111,6 +112,10 @@ async def transcribe(ctx: Context) -> None:
     )
     await ctx.finish(lambda tx: _save(tx, ctx, draft, began), following)
     failpoint("calls.transcript.saved")
+    counted = "ok" if draft.transcript.has_words else "no_words"
+    await ctx.services.get(PipelineMetrics).transcribed(
+        record.tenant_id, words.engine, words.engine_ms / 1000, counted
+    )
 
 
 async def _listen(ctx: Context, path: Path) -> Sound:
@@ -307,6 +312,7 @@ async def _save(tx: Session, ctx: Context, draft: Draft, began: datetime) -> Non
         TranscriptReady(callid=record.callid, version=version, has_words=transcript.has_words),
         _changed(record),
     )
+    failpoint("calls.transcript.before_commit")
 
 
 def _turns(draft: Draft) -> list[dict[str, Any]]:

@@ -1,0 +1,32 @@
+from pathlib import Path
+
+import pytest
+
+from locutory.kernel.scratch import sweep, work_folder
+
+
+async def test_a_folder_goes_with_its_work(tmp_path: Path) -> None:
+    async def fail() -> None:
+        async with work_folder(tmp_path / "tmp") as folder:
+            (folder / "half").write_bytes(b"1")
+            raise ValueError("the work failed")
+
+    with pytest.raises(ValueError, match="the work failed"):
+        await fail()
+
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+async def test_sweeping_takes_what_nobody_holds_and_leaves_the_rest(tmp_path: Path) -> None:
+    left = tmp_path / "of-a-dead-process"
+    left.mkdir()
+    (left / "half").write_bytes(b"1")
+
+    async with work_folder(tmp_path) as mine:
+        swept = sweep(tmp_path)
+
+        assert (swept, left.exists(), mine.exists()) == (1, False, True)
+
+
+def test_there_is_nothing_to_sweep_before_the_first_work(tmp_path: Path) -> None:
+    assert sweep(tmp_path / "tmp") == 0
