@@ -12,7 +12,7 @@ SUPPORT = 0.6  # of the question's content words in one chunk; below, there is n
 _NEAR_BEST = 0.6
 _MOST_ANSWERS = 3
 _MOST_SUMMARY = 5
-_OF_A_REPLY = 2  # sentences of the turn that replies to a quoted question
+_OF_A_REPLY = 2  # sentences of the turn that replies to what is quoted
 _NAME_WEIGHT = 0.25
 _QUESTION_WEIGHT = 0.8  # a statement with the same words says more
 
@@ -98,14 +98,16 @@ def _score(sentence: str, weights: dict[str, float]) -> float:
 
 
 def _goes_on(quote: Quote) -> list[Quote]:
-    """The reply to a quoted question, else the next sentence of the same turn."""
-    lines = quote.hit.lines
-    if quote.text.endswith("?"):
-        after = lines[lines.index(quote.line) + 1 :][:1]
-        replies = [(line, s) for line in after for s in sentences(line.text)[:_OF_A_REPLY]]
-        return [Quote(quote.hit, line, text) for line, text in replies]
+    """The next sentence of the same turn; after its end, or a question, what the other replies."""
     said = sentences(quote.line.text)
-    return [Quote(quote.hit, quote.line, text) for text in said[said.index(quote.text) + 1 :][:1]]
+    rest = said[said.index(quote.text) + 1 :][:1]
+    if rest and not quote.text.endswith("?"):
+        return [Quote(quote.hit, quote.line, rest[0])]
+    lines = quote.hit.lines
+    after = lines[lines.index(quote.line) + 1 :][:1]
+    others = [line for line in after if line.role != quote.line.role]
+    replies = [(line, s) for line in others for s in sentences(line.text)[:_OF_A_REPLY]]
+    return [Quote(quote.hit, line, text) for line, text in replies]
 
 
 def _fullest(hit: Hit, wanted: frozenset[str]) -> Quote | None:
