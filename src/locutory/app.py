@@ -1,12 +1,13 @@
 """The composition root: settings -> engines -> modules -> server. The only file that knows all."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from fastapi import FastAPI, Response
 from sqlalchemy import select
+from starlette.routing import BaseRoute
 
 from locutory import __version__
 from locutory.capabilities.analysis.api import Analyst
@@ -229,10 +230,19 @@ def from_environment() -> FastAPI:
 
 def route_lines(app: FastAPI) -> list[str]:
     """`METHOD PATH` for every route, sorted by path; a WebSocket's method is WS."""
-    lines = []
-    for route in app.routes:
+    lines = set()
+    for route in _flat(app.routes):
         path = getattr(route, "path", "")
-        for method in getattr(route, "methods", None) or {"WS"}:
-            if method != "HEAD":
-                lines.append(f"{method} {path}")
+        methods = getattr(route, "methods", None) or {"WS"}
+        lines |= {f"{method} {path}" for method in methods if method != "HEAD"}
     return sorted(lines, key=lambda line: line.split(" ")[::-1])
+
+
+def _flat(routes: Iterable[BaseRoute]) -> Iterator[BaseRoute]:
+    """The routes themselves, out of the routers that were included."""
+    for route in routes:
+        inner = getattr(route, "original_router", None)
+        if inner is None:
+            yield route
+        else:
+            yield from _flat(inner.routes)

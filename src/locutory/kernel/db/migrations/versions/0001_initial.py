@@ -551,6 +551,7 @@ def upgrade() -> None:
         ["tenant_id", "collection", "occurred_at"],
         unique=False,
     )
+    op.create_index("ix_knowledge_chunk_own", "knowledge_chunk", ["tenant_id", "id"], unique=False)
     op.create_table(
         "knowledge_collection",
         sa.Column("collection", sa.String(), nullable=False),
