@@ -190,6 +190,7 @@ def create_app(server: Server, *, work: bool = True) -> FastAPI:
         lifespan=lifespan,
         docs_url="/docs",
         redoc_url=None,
+        max_body_size=server.settings.server.max_body_bytes,
     )
     app.state.settings = server.settings
     app.state.storage = server.storage

@@ -29,10 +29,11 @@ from locutory.products.calls.sources.schemas import (
 router = APIRouter(
     route_class=SecuredRoute, tags=["calls ingest"], dependencies=[rate_limit("ingest")]
 )
+_PUSH_BYTES = 16 * 1024 * 1024  # 500 calls of 32 kB
 Feeder = Annotated[Access, access("calls:ingest")]
 
 
-@router.post("/ingest/{bid}/calls", response_model=PushResult)
+@router.post("/ingest/{bid}/calls", response_model=PushResult, max_body_size=_PUSH_BYTES)
 async def push_calls(
     request: Request, feeder: Feeder, data: CallsPush, idempotent: Idempotent
 ) -> Response:
@@ -88,7 +89,7 @@ async def upload_audio(
     )
 
 
-@router.post("/update-call", response_model=UpdateCallTaken)
+@router.post("/update-call", response_model=UpdateCallTaken, max_body_size=_PUSH_BYTES)
 async def update_call(
     request: Request,
     auth: TheAuth,
