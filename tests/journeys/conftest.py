@@ -49,6 +49,11 @@ class Process:
         assert self.code is not None
         return self.code
 
+    def until_stopped(self) -> None:
+        """Wait for the state that SIGSTOP leaves, the third word of proc(5)'s stat."""
+        stat = Path(f"/proc/{self.id}/stat")
+        wait_until(lambda: stat.read_text().rpartition(")")[2].split()[0] == "T", "a stop")
+
     def send(self, number: int) -> None:
         os.kill(self.id, number)
 
