@@ -315,6 +315,29 @@ async def test_a_sidecar_of_no_use_costs_the_words_but_never_the_recording(
     assert call["metrics"]["talk_ratio"] is not None
 
 
+async def test_impossible_times_in_a_sidecar_are_mended_and_the_words_kept(house: House) -> None:
+    sidecar = (
+        b'{"language": "en", "segments": ['
+        b'{"start_ms": 3000, "end_ms": 99000000, "speaker": "customer", "text": "the last words"},'
+        b'{"start_ms": -500, "end_ms": 900, "speaker": "agent", "text": "the first words"},'
+        b'{"start_ms": NaN, "end_ms": 2500, "speaker": "agent", "text": "lost in time"}]}'
+    )
+
+    call = await house.heard("times", wav(speech(seed=8)), transcript=sidecar)
+
+    turns = call["transcript"]["turns"]
+    assert call["transcript"]["origin"] == "sidecar"
+    assert sorted(turn["text"] for turn in turns) == [
+        "lost in time",
+        "the first words",
+        "the last words",
+    ]
+    starts = [turn["start_ms"] for turn in turns]
+    assert starts == sorted(starts)
+    assert all(0 <= turn["start_ms"] <= turn["end_ms"] <= 5000 for turn in turns)
+    assert "TIMES_MENDED" in call["transcript"]["quality"]["warnings"]
+
+
 # --- addresses ------------------------------------------------------------------------------------
 
 
