@@ -315,6 +315,29 @@ async def test_a_sidecar_of_no_use_costs_the_words_but_never_the_recording(
     assert call["metrics"]["talk_ratio"] is not None
 
 
+async def test_impossible_times_in_a_sidecar_are_mended_and_the_words_kept(house: House) -> None:
+    sidecar = (
+        b'{"language": "en", "segments": ['
+        b'{"start_ms": 3000, "end_ms": 99000000, "speaker": "customer", "text": "the last words"},'
+        b'{"start_ms": -500, "end_ms": 900, "speaker": "agent", "text": "the first words"},'
+        b'{"start_ms": NaN, "end_ms": 2500, "speaker": "agent", "text": "lost in time"}]}'
+    )
+
+    call = await house.heard("times", wav(speech(seed=8)), transcript=sidecar)
+
+    turns = call["transcript"]["turns"]
+    assert call["transcript"]["origin"] == "sidecar"
+    assert sorted(turn["text"] for turn in turns) == [
+        "lost in time",
+        "the first words",
+        "the last words",
+    ]
+    starts = [turn["start_ms"] for turn in turns]
+    assert starts == sorted(starts)
+    assert all(0 <= turn["start_ms"] <= turn["end_ms"] <= 5000 for turn in turns)
+    assert "TIMES_MENDED" in call["transcript"]["quality"]["warnings"]
+
+
 # --- addresses ------------------------------------------------------------------------------------
 
 
@@ -430,12 +453,14 @@ async def test_a_login_page_at_the_address_fails_the_call_as_no_recording(house:
 
 
 @pytest.mark.parametrize(
-    "callid", ["a/b", "two words", "📞", "x" * 500, ""], ids=["slash", "space", "emoji", "500", "0"]
+    "callid",
+    ["a/b", "two words", "📞", "x" * 500, "", "line\n", "stream"],
+    ids=["slash", "space", "emoji", "500", "empty", "newline", "reserved"],
 )
 async def test_a_bad_call_id_is_refused_and_the_rest_of_the_batch_is_taken(
     house: House, callid: str
 ) -> None:
-    neighbour = f"beside-{len(callid)}"
+    neighbour = callid_of("beside", hashlib.sha256(callid.encode()).hexdigest())
 
     reply = await house.push({"callid": callid}, {"callid": neighbour})
 
@@ -523,6 +548,47 @@ async def test_half_a_json_document_is_refused_in_the_one_form(house: House) -> 
 
     assert refused(reply, 422, "INVALID")["errors"]
     assert (await house.client.get("/call-records/demo/hal")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        rb'"custom": {"note": "\ud800"}',
+        rb'"custom": {"note": "\u0000"}',
+        rb'"agent_name": "\ud800"',
+        rb'"unknown_field": ' + b"9" * 40,
+        rb'"custom": ' + b'{"a":' * 300 + b"1" + b"}" * 300,
+        rb'"started_at": "9999-12-31T23:59:59-14:00"',
+        rb'"started_at": "0001-01-01T00:00:00+14:00"',
+        rb'"kind": "film"',
+    ],
+    ids=["surrogate", "nul", "name", "digits", "deep", "late", "early", "kind"],
+)
+async def test_an_item_that_no_database_could_keep_is_rejected_alone(
+    house: House, field: bytes
+) -> None:
+    good = hashlib.sha256(field).hexdigest()
+
+    reply = await house.client.post(
+        "/ingest/demo/calls",
+        content=b'{"calls": [{"callid": "odd", %b}, {"callid": "%b"}]}' % (field, good.encode()),
+        headers={"content-type": "application/json"},
+    )
+
+    assert reply.status_code == 200, reply.text
+    odd, taken = reply.json()["items"]
+    assert (odd["result"], odd["error"]["error_code"]) == ("rejected", "INVALID")
+    assert odd["error"]["errors"]
+    assert taken["result"] == "created"
+    assert (await house.call(good))["callid"] == good
+
+
+async def test_a_backslash_before_zeros_is_no_nul_character(house: House) -> None:
+    custom = {"path": "C:\\u0000", "note": "\\"}
+
+    await house.push({"callid": "backslash", "custom": custom})
+
+    assert (await house.call("backslash"))["custom"] == custom
 
 
 @pytest.mark.parametrize("count", [0, 501])

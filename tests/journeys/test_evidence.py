@@ -249,6 +249,22 @@ async def test_a_half_answer_is_asked_for_once_more_and_then_taken(house: House)
     assert parameters(call)["introduction"]["state"] == "answered"
 
 
+async def test_a_fence_and_extra_keys_around_an_answer_cost_no_second_question(
+    house: House,
+) -> None:
+    def fenced(request: LLMRequest) -> Answer:
+        whole = {**json.loads(plain(request)), "confession": "I made this key up"}
+        return f"Here you are:\n```json\n{json.dumps(whole)}\n```"
+
+    house.says = fenced
+
+    call = await house.hear("fenced", "Good morning.", "Is it open?", "It is, until six.", "Good.")
+
+    assert len(house.model.requests) == 4
+    assert {meta["source"] for meta in call["analysis"]["_meta"].values()} == {"llm"}
+    assert "confession" not in json.dumps(call)
+
+
 async def test_a_model_that_never_answers_in_form_gives_way_to_the_rules(house: House) -> None:
     house.says = lambda request: "I would rather talk about the weather."
 
