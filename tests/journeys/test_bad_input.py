@@ -591,6 +591,16 @@ async def test_a_backslash_before_zeros_is_no_nul_character(house: House) -> Non
     assert (await house.call("backslash"))["custom"] == custom
 
 
+async def test_a_form_field_that_no_database_keeps_is_refused(house: House) -> None:
+    reply = await house.client.post(
+        "/ingest/demo/audio",
+        data={"callid": "nul-form", "agent_name": "An\x00a"},
+        files={"file": ("a.wav", b"RIFF")},
+    )
+
+    refused(reply, 422, "INVALID")
+
+
 @pytest.mark.parametrize("count", [0, 501])
 async def test_a_batch_has_one_to_five_hundred_calls(house: House, count: int) -> None:
     reply = await house.push(*({"callid": f"batch-{count}-{n}"} for n in range(count)))

@@ -80,7 +80,7 @@ async def offer(
 
     Without `started_at` the file's time counts as the call's.
     """
-    blobs = services.get(BlobStore)
+    blobs, secrets = services.get(BlobStore), services.get(Secrets)
     assert db.tenant_id is not None
     limit = services.get(Settings).media.max_audio_bytes
     audio: AudioRef | None = None
@@ -93,7 +93,7 @@ async def offer(
     sidecar = None
     if recording.sidecar is not None:
         async with spooled_file(recording.sidecar, scratch, MAX_SIDECAR_BYTES) as file:
-            sidecar = await keep_sidecar(blobs, db.tenant_id, recording.callid, file)
+            sidecar = await keep_sidecar(blobs, secrets.ring, db.tenant_id, recording.callid, file)
     offered = CallOffer(
         callid=recording.callid,
         audio=audio,
@@ -104,7 +104,6 @@ async def offer(
         **described,
     )
     failpoint("calls.ingest.files_kept")
-    secrets = services.get(Secrets)
     taken = await db.write(lambda tx: take(tx, [offered], actor=OPERATOR, secrets=secrets))
     failpoint("calls.ingest.committed")
     return taken[0]

@@ -23,7 +23,6 @@ from locutory.products.calls.sources.schemas import (
     PushResult,
     UpdateCall,
     UpdateCallTaken,
-    Upload,
 )
 
 router = APIRouter(
@@ -64,7 +63,7 @@ async def upload_audio(
     """Upload a recording, with its transcript if there is one."""
     services: Services = request.app.state.services
     settings: Settings = request.app.state.settings
-    upload = Upload(
+    upload = service.described(
         callid=callid,
         direction=direction,
         customer_phone=customer_phone,
@@ -74,6 +73,7 @@ async def upload_audio(
     )
     offer = await service.receive(
         services.get(BlobStore),
+        services.get(Secrets).ring,
         feeder.tenant.id,
         upload,
         file.file,

@@ -18,14 +18,14 @@ def _names(*names: str) -> AliasChoices:
     return AliasChoices(*names)
 
 
-def _check_storable(custom: dict[str, Any]) -> None:
+def _check_storable(fields: dict[str, Any]) -> None:
     """Raise ValueError for what parses as JSON and yet no database keeps."""
     try:
-        text = orjson.dumps(custom)
+        text = orjson.dumps(fields)
     except TypeError as error:  # half a surrogate pair, an integer beyond 64 bits, 255 levels
-        raise ValueError(f"custom fields cannot be stored: {error}") from error
+        raise ValueError(f"this cannot be stored: {error}") from error
     if _NUL.search(text):
-        raise ValueError("custom fields cannot be stored: a NUL character")
+        raise ValueError("this cannot be stored: a NUL character")
 
 
 class CallPush(BaseModel):
@@ -82,7 +82,7 @@ class CallPush(BaseModel):
     def _rest_to_custom(self) -> "CallPush":
         if self.model_extra:
             self.custom = {**self.model_extra, **self.custom}
-        _check_storable(self.custom)
+        _check_storable(self.model_dump(mode="json", exclude={"started_at", "ended_at"}))
         return self
 
     def offer(self) -> CallOffer:
@@ -135,6 +135,11 @@ class Upload(BaseModel):
     agent_id: str | None
     agent_name: str | None
     started_at: datetime | None
+
+    @model_validator(mode="after")
+    def _storable(self) -> "Upload":
+        _check_storable(self.model_dump(mode="json", exclude={"started_at"}))
+        return self
 
 
 class AudioTaken(BaseModel):

@@ -16,7 +16,7 @@ from locutory.engines.blobs import BlobStore
 from locutory.engines.media import container_of
 from locutory.kernel.audit import audit
 from locutory.kernel.clock import to_ms, utc_now
-from locutory.kernel.crypto import Aad, Secrets, phone_hash
+from locutory.kernel.crypto import Aad, KeyRing, Secrets, phone_hash
 from locutory.kernel.db import Database, Session
 from locutory.kernel.errors import InvalidError, LocutoryError
 from locutory.kernel.events import emit
@@ -136,8 +136,17 @@ async def push(tx: Session, items: Sequence[Judged], *, actor: str, secrets: Sec
     )
 
 
+def described(**fields: Any) -> Upload:
+    """What an upload says of itself. Raises InvalidError with every fault."""
+    try:
+        return Upload(**fields)
+    except ValidationError as error:
+        raise InvalidError(errors=faults(error.errors())) from error
+
+
 async def receive(
     blobs: BlobStore,
+    ring: KeyRing,
     tenant_id: UUID,
     upload: Upload,
     audio: BinaryIO,
@@ -161,7 +170,7 @@ async def receive(
     sidecar_key = None
     if transcript is not None:
         async with spooled(transcript, scratch, MAX_SIDECAR_BYTES) as file:
-            sidecar_key = await keep_sidecar(blobs, tenant_id, callid, file)
+            sidecar_key = await keep_sidecar(blobs, ring, tenant_id, callid, file)
     started = upload.started_at
     return CallOffer(
         callid=callid,

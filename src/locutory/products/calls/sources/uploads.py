@@ -10,6 +10,7 @@ from typing import BinaryIO
 from uuid import UUID, uuid5
 
 from locutory.engines.blobs import BlobStore
+from locutory.kernel.crypto import Aad, KeyRing
 from locutory.kernel.errors import TooLargeError
 from locutory.kernel.scratch import work_folder
 from locutory.products.calls.sources.contract import AudioRef
@@ -71,8 +72,20 @@ async def keep_audio(blobs: BlobStore, tenant_id: UUID, callid: str, file: Spool
     return AudioRef(key=key, sha256=file.sha256)
 
 
-async def keep_sidecar(blobs: BlobStore, tenant_id: UUID, callid: str, file: Spooled) -> str:
-    """Store a transcript that came along; return its key."""
+async def keep_sidecar(
+    blobs: BlobStore, ring: KeyRing, tenant_id: UUID, callid: str, file: Spooled
+) -> str:
+    """Store a transcript that came along, encrypted, since it is raw text; return its key."""
     key = f"{call_prefix(tenant_id, callid)}/sidecar-{file.sha256[:16]}"
-    await blobs.put_file(key, file.path)
+    text = await asyncio.to_thread(file.path.read_bytes)
+    await blobs.put(key, ring.encrypt(text, aad=_sidecar_aad(tenant_id, key)))
     return key
+
+
+async def kept_sidecar(blobs: BlobStore, ring: KeyRing, tenant_id: UUID, key: str) -> bytes:
+    """The transcript that came along. Raises BlobMissing, CryptoError."""
+    return ring.decrypt(await blobs.get(key), aad=_sidecar_aad(tenant_id, key))
+
+
+def _sidecar_aad(tenant_id: UUID, key: str) -> Aad:
+    return Aad(tenant_id, "blob", key, "content")

@@ -52,6 +52,7 @@ from locutory.products.calls.records.contract import (
     TranscriptReady,
 )
 from locutory.products.calls.records.models import CallMetric, CallRecord, CallTranscript
+from locutory.products.calls.sources.uploads import kept_sidecar
 
 log = structlog.get_logger(__name__)
 _WAITING = (Status.PENDING, Status.FAILED)
@@ -167,8 +168,8 @@ async def _sidecar(ctx: Context, record: CallRecord, sound: Sound | None) -> Wor
     """The sidecar's words; or flags that say why there are none."""
     if record.sidecar_key is None:
         return frozenset()
-    blobs = ctx.services.get(BlobStore)
-    data = await blobs.get(record.sidecar_key)
+    blobs, ring = ctx.services.get(BlobStore), ctx.services.get(Secrets).ring
+    data = await kept_sidecar(blobs, ring, record.tenant_id, record.sidecar_key)
     duration_ms = None if sound is None else sound.probe.duration_ms
     try:
         result = parse_sidecar(data, duration_ms=duration_ms)
