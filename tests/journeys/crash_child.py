@@ -50,7 +50,7 @@ def start(task: dict[str, Any]) -> int:
     try:
         code = become(task)
     except BaseException:
-        sys.excepthook(*sys.exc_info())  # type: ignore[arg-type] # there is one
+        sys.excepthook(*sys.exc_info())
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
