@@ -209,3 +209,21 @@ async def test_postgresql_fences_even_what_our_hook_would_miss(storage: Storage)
             connection.execute(text(f"DROP OWNED BY {role}"))
             connection.execute(text(f"DROP ROLE {role}"))
         engine.dispose()
+
+
+async def test_another_process_is_woken_after_a_commit(storage: Storage) -> None:
+    if storage.is_sqlite:
+        pytest.skip("on SQLite other processes look by themselves")
+    other = Storage(storage.url)
+    await other.open()
+    woken = other.signals.listen("jobs")
+
+    async def tell(tx: Session) -> None:
+        tx.signal("jobs")
+
+    async with asyncio.timeout(10):
+        while not woken.is_set():  # the other's LISTEN takes a moment
+            await storage.database().write(tell)
+            await asyncio.sleep(0.02)
+
+    await other.close()

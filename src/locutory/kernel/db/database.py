@@ -26,6 +26,7 @@ from locutory.kernel.db.dialect import (
     read_engine,
     sqlite_write_engine,
 )
+from locutory.kernel.db.listening import listen
 from locutory.kernel.db.session import Session
 from locutory.kernel.errors import StorageUnavailableError
 from locutory.kernel.failpoints import failpoint
@@ -78,9 +79,11 @@ class Storage:
         )
 
     async def open(self) -> None:
-        """Start the writer task."""
+        """Start the writer task, or on PostgreSQL the one that hears other processes."""
         if self._writer is not None:
             self._task = asyncio.create_task(self._write_loop(self._writer), name="writer")
+        else:
+            self._task = asyncio.create_task(listen(self.url, self.signals), name="listener")
 
     async def close(self) -> None:
         """Finish what waits, then let go of every connection."""
