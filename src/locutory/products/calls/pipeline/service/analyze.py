@@ -101,7 +101,8 @@ async def _save(
         )
     )
     quality, sentiment = judged.blob.get("quality"), judged.blob.get("sentiment")
-    record.overall_score = None if quality is None else quality["total"]
+    total = None if quality is None else quality["total"]
+    record.overall_score = None if total is None else round(total, 2)
     record.sentiment_score = None if sentiment is None else sentiment["overall"]
     record.bant_score = (judged.blob.get("bant") or {}).get("score")
     record.summary_short = _short(judged.blob.get("summary"))
