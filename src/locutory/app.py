@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from fastapi import FastAPI, Response
+from fastapi.routing import iter_route_contexts
 from sqlalchemy import select
 
 from locutory import __version__
@@ -229,10 +230,10 @@ def from_environment() -> FastAPI:
 
 def route_lines(app: FastAPI) -> list[str]:
     """`METHOD PATH` for every route, sorted by path; a WebSocket's method is WS."""
-    lines = []
-    for route in app.routes:
-        path = getattr(route, "path", "")
-        for method in getattr(route, "methods", None) or {"WS"}:
-            if method != "HEAD":
-                lines.append(f"{method} {path}")
+    lines = [
+        f"{method} {route.path}"
+        for route in iter_route_contexts(app.routes)  # included routers are not flattened
+        for method in route.methods or {"WS"}
+        if method != "HEAD"
+    ]
     return sorted(lines, key=lambda line: line.split(" ")[::-1])
