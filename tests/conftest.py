@@ -3,28 +3,41 @@
 PostgreSQL is the server of LOCUTORY_TEST_POSTGRESQL_URL, else the machine's own, else a private
 cluster made for this run; where there is none of these the tests skip and say so. Each test gets
 a copy of a database that was migrated once.
+
+`server` is the whole program on such a database, without a worker; `client` asks its app; `ours`
+and `theirs` are two businesses with an administrator each.
 """
 
+import asyncio
 import os
 import shutil
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
+from typing import Any
+from uuid import UUID, uuid4
 
+import httpx2
 import pytest
+from fastapi import FastAPI
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import OperationalError
 
 from locutory import app
-from locutory.kernel.db import Storage
+from locutory.kernel.auth import people
+from locutory.kernel.auth.passwords import Passwords
+from locutory.kernel.db import Session, Storage
 from locutory.kernel.db.migrate import migrate
+from locutory.kernel.settings import DatabaseSettings, LimitSettings, Settings
+from locutory.products.calls.businesses.contract import Role
 
 assert app.MODULES, "every table is known before migrating"
 
 MACHINE = "postgresql+psycopg://postgres@127.0.0.1:5432/postgres"
 PRIVATE_PORT = 55431
+PASSWORD = "correct horse"
 
 
 def _admin(url: str) -> Engine:
@@ -156,3 +169,118 @@ async def storage(database_url: str) -> AsyncIterator[Storage]:
     await storage.open()
     yield storage
     await storage.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resident:
+    """The administrator of a business, with a login and an API key that may do as much."""
+
+    client: httpx2.AsyncClient
+    bid: str
+    email: str
+    user_id: UUID
+    token: str
+    refresh_token: str
+    key: str
+    key_id: UUID
+
+    async def ask(self, method: str, path: str, **rest: Any) -> httpx2.Response:
+        """A request with the login; `token=None` sends none, another one that."""
+        headers = dict(rest.pop("headers", {}))
+        token = rest.pop("token", self.token)
+        if token is not None:
+            headers["authorization"] = f"Bearer {token}"
+        return await self.client.request(method, path, headers=headers, **rest)
+
+    async def log_in(self) -> dict[str, Any]:
+        """A new session."""
+        return await log_in(self.client, self.email)
+
+
+@pytest.fixture(scope="session")
+def password_hash() -> str:
+    """Of PASSWORD; to hash is slow by intent."""
+    passwords = Passwords()
+    try:
+        return asyncio.run(passwords.hash(PASSWORD))
+    finally:
+        passwords.close()
+
+
+@pytest.fixture
+async def server(tmp_path: Path, database_url: str) -> AsyncIterator[app.Server]:
+    """The composed program, alive, without a worker; rates are out of the way."""
+    settings = Settings(
+        data_dir=tmp_path / "data",
+        database=DatabaseSettings(url=database_url),
+        limits=LimitSettings(default="1000000/minute", login="1000000/minute"),
+    )
+    async with app.compose(settings).running(work=False) as server:
+        yield server
+
+
+@pytest.fixture
+def api(server: app.Server) -> FastAPI:
+    return app.create_app(server, work=False)
+
+
+@pytest.fixture
+async def client(api: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
+    transport = httpx2.ASGITransport(api)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://locutory.test") as client:
+        yield client
+
+
+async def log_in(client: httpx2.AsyncClient, email: str) -> dict[str, Any]:
+    """The answer to a login with the password that everybody here has."""
+    reply = await client.post("/auth/login", json={"email": email, "password": PASSWORD})
+    assert reply.status_code == 200, reply.text
+    opened: dict[str, Any] = reply.json()
+    return opened
+
+
+async def settle_down(
+    server: app.Server, client: httpx2.AsyncClient, bid: str, password_hash: str
+) -> Resident:
+    """Open a business and log its administrator in."""
+    email = f"admin@{bid}.example"
+    user = people.NewUser(
+        email=email,
+        name=f"Admin of {bid}",
+        password_hash=password_hash,
+    )
+
+    async def make(tx: Session) -> UUID:
+        new = people.NewTenant(slug=bid, name=f"House {bid}")
+        tenant = await people.create_tenant(tx, new, actor="test")
+        user_id = await people.create_user(tx, user, actor="test")
+        roles = [Role.BUSINESS_ADMIN.full]
+        await people.add_member(tx, tenant.id, user_id, roles, actor="test")
+        return user_id
+
+    user_id = await server.storage.database().write(make)
+    opened = await log_in(client, email)
+    bearer = {"authorization": f"Bearer {opened['access_token']}"}
+    scopes = (await client.get("/auth/me", headers=bearer)).json()["permissions"]
+    ask = {"name": f"Key of {bid}", "scopes": scopes}
+    made = (await client.post("/api/auth/keys", json=ask, headers=bearer)).json()
+    return Resident(
+        client=client,
+        bid=bid,
+        email=email,
+        user_id=user_id,
+        token=opened["access_token"],
+        refresh_token=opened["refresh_token"],
+        key=made["key"],
+        key_id=UUID(made["id"]),
+    )
+
+
+@pytest.fixture
+async def ours(server: app.Server, client: httpx2.AsyncClient, password_hash: str) -> Resident:
+    return await settle_down(server, client, "6004", password_hash)
+
+
+@pytest.fixture
+async def theirs(server: app.Server, client: httpx2.AsyncClient, password_hash: str) -> Resident:
+    return await settle_down(server, client, "7417", password_hash)

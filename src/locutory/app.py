@@ -1,13 +1,13 @@
 """The composition root: settings -> engines -> modules -> server. The only file that knows all."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from fastapi import FastAPI, Response
+from fastapi.routing import iter_route_contexts
 from sqlalchemy import select
-from starlette.routing import BaseRoute
 
 from locutory import __version__
 from locutory.capabilities.analysis.api import Analyst
@@ -231,19 +231,10 @@ def from_environment() -> FastAPI:
 
 def route_lines(app: FastAPI) -> list[str]:
     """`METHOD PATH` for every route, sorted by path; a WebSocket's method is WS."""
-    lines = set()
-    for route in _flat(app.routes):
-        path = getattr(route, "path", "")
-        methods = getattr(route, "methods", None) or {"WS"}
-        lines |= {f"{method} {path}" for method in methods if method != "HEAD"}
+    lines = [
+        f"{method} {route.path}"
+        for route in iter_route_contexts(app.routes)  # included routers are not flattened
+        for method in route.methods or {"WS"}
+        if method != "HEAD"
+    ]
     return sorted(lines, key=lambda line: line.split(" ")[::-1])
-
-
-def _flat(routes: Iterable[BaseRoute]) -> Iterator[BaseRoute]:
-    """The routes themselves, out of the routers that were included."""
-    for route in routes:
-        inner = getattr(route, "original_router", None)
-        if inner is None:
-            yield route
-        else:
-            yield from _flat(inner.routes)
