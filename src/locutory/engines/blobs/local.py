@@ -5,20 +5,28 @@ import contextlib
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cached_property
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from locutory.engines.blobs.base import BlobMissing
+
+if TYPE_CHECKING:
+    from obstore.store import LocalStore
 
 
 class LocalBlobs:
     """A directory. Files appear by rename and are synced before a put answers."""
 
     def __init__(self, root: Path) -> None:
-        from obstore.store import LocalStore
-
         root.mkdir(parents=True, exist_ok=True)
         self._root = root.resolve()
-        self._store = LocalStore(self._root)
+
+    @cached_property
+    def _store(self) -> "LocalStore":
+        from obstore.store import LocalStore
+
+        return LocalStore(self._root)
 
     def _path(self, key: str) -> Path:
         parts = PurePosixPath(key).parts
