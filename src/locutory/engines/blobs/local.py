@@ -7,8 +7,9 @@ import os
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from locutory.engines.blobs.base import BlobMissing
 from locutory.kernel.failpoints import failpoint
@@ -17,18 +18,24 @@ from locutory.kernel.scratch import sweep, work_folder
 _STAGING = ".partial"
 _CHUNK = 1024 * 1024
 
+if TYPE_CHECKING:
+    from obstore.store import LocalStore
+
 
 class LocalBlobs:
     """A directory. Files are synced, then appear by rename; what a dead process left is swept."""
 
     def __init__(self, root: Path) -> None:
-        from obstore.store import LocalStore
-
         root.mkdir(parents=True, exist_ok=True)
         self._root = root.resolve()
         self._staging = self._root / _STAGING
         sweep(self._staging)
-        self._store = LocalStore(self._root)
+
+    @cached_property
+    def _store(self) -> "LocalStore":
+        from obstore.store import LocalStore
+
+        return LocalStore(self._root)
 
     def _path(self, key: str) -> Path:
         parts = PurePosixPath(key).parts
