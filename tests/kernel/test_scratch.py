@@ -6,6 +6,10 @@ import pytest
 from locutory.kernel.scratch import sweep, work_folder
 
 
+def left_in(folder: Path) -> list[Path]:
+    return list(folder.iterdir())
+
+
 async def test_a_folder_goes_with_its_work(tmp_path: Path) -> None:
     async def fail() -> None:
         async with work_folder(tmp_path / "tmp") as folder:
@@ -15,7 +19,7 @@ async def test_a_folder_goes_with_its_work(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="the work failed"):
         await fail()
 
-    assert list((tmp_path / "tmp").iterdir()) == []
+    assert left_in(tmp_path / "tmp") == []
 
 
 async def test_sweeping_takes_what_nobody_holds_and_leaves_the_rest(tmp_path: Path) -> None:
@@ -47,4 +51,4 @@ async def test_a_folder_that_nobody_waits_for_any_more_goes_too(tmp_path: Path) 
     await asyncio.sleep(0)
 
     assert working.cancelled()
-    assert list(tmp_path.iterdir()) == []
+    assert left_in(tmp_path) == []
