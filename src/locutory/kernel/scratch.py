@@ -17,7 +17,12 @@ from pathlib import Path
 @asynccontextmanager
 async def work_folder(parent: Path) -> AsyncIterator[Path]:
     """An empty folder of one's own below `parent`, which is made; removed at the end."""
-    folder, hold = await asyncio.to_thread(_make, parent)
+    making = asyncio.create_task(asyncio.to_thread(_make, parent))
+    try:
+        folder, hold = await asyncio.shield(making)
+    except asyncio.CancelledError:  # the thread goes on: what it makes must go too
+        making.add_done_callback(lambda made: _remove(*made.result()))
+        raise
     try:
         yield folder
     finally:
