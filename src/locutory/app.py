@@ -40,7 +40,7 @@ from locutory.kernel.telemetry.health import Check, HealthChecks, health_router
 from locutory.kernel.telemetry.metrics import CONTENT_TYPE, Metrics
 from locutory.kernel.telemetry.middleware import TelemetryMiddleware
 from locutory.products.calls.module import MODULES as CALLS
-from locutory.products.calls.pipeline.counting import PipelineMetrics
+from locutory.products.calls.records.counting import CallCounters
 
 MODULES: tuple[Module, ...] = (*CALLS,)
 _LIGHT_QUEUE = 16
@@ -148,7 +148,7 @@ def _services(settings: Settings, secrets: Secrets, metrics: Metrics, storage: S
     services.add(Settings, settings)
     services.add(Secrets, secrets)
     services.add(Metrics, metrics)
-    services.add(PipelineMetrics, PipelineMetrics(metrics, storage))
+    services.add(CallCounters, CallCounters(metrics, storage))
     services.add(CpuPool, CpuPool())
     http = HttpClient(settings.http, metrics=metrics)
     services.add(HttpClient, http)

@@ -9,13 +9,14 @@ from locutory.engines.blobs import BlobStore
 from locutory.kernel.auth.contract import Access, ScopeMissing
 from locutory.kernel.auth.dependencies import SecuredRoute, SettledPrincipal, TheAuth, access
 from locutory.kernel.crypto import Secrets
-from locutory.kernel.db import Storage
+from locutory.kernel.db import Session, Storage
 from locutory.kernel.http.client import HttpClient
 from locutory.kernel.idempotency import Idempotent
 from locutory.kernel.ratelimit import rate_limit
 from locutory.kernel.services import Services
 from locutory.kernel.settings import Settings
 from locutory.products.calls.records.contract import Direction
+from locutory.products.calls.records.counting import CallCounters
 from locutory.products.calls.sources import service
 from locutory.products.calls.sources.schemas import (
     AudioTaken,
@@ -41,9 +42,17 @@ async def push_calls(
     gate, secrets = services.get(HttpClient).gate, services.get(Secrets)
     items = [service.judge(item, gate) for item in data.calls]
     actor = feeder.principal.key
-    return await idempotent.write(
-        feeder.db, lambda tx: service.push(tx, items, actor=actor, secrets=secrets), 200
-    )
+    new = 0
+
+    async def store(tx: Session) -> PushResult:
+        nonlocal new
+        result = await service.push(tx, items, actor=actor, secrets=secrets)
+        new = result.accepted
+        return result
+
+    answer = await idempotent.write(feeder.db, store, 200)
+    await services.get(CallCounters).synced(feeder.tenant.id, "push", new)
+    return answer
 
 
 @router.post("/ingest/{bid}/audio", status_code=202, response_model=AudioTaken)
@@ -84,9 +93,11 @@ async def upload_audio(
         max_audio_bytes=settings.media.max_audio_bytes,
     )
     actor, secrets = feeder.principal.key, services.get(Secrets)
-    return await idempotent.write(
+    answer = await idempotent.write(
         feeder.db, lambda tx: service.upload(tx, offer, actor=actor, secrets=secrets), 202
     )
+    await services.get(CallCounters).synced(feeder.tenant.id, "upload", 1)
+    return answer
 
 
 @router.post("/update-call", response_model=UpdateCallTaken, max_body_size=_PUSH_BYTES)
@@ -113,4 +124,6 @@ async def update_call(
             status="ok", bid=data.bid, callid=taken.callid, id=taken.id, result=taken.outcome
         )
 
-    return await idempotent.write(db, store, 200)
+    answer = await idempotent.write(db, store, 200)
+    await services.get(CallCounters).synced(inside.tenant.id, "relay", 1)
+    return answer

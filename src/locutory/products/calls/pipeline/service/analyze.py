@@ -12,7 +12,6 @@ from locutory.kernel.failpoints import failpoint
 from locutory.kernel.jobs import Context, JobSpec
 from locutory.kernel.provenance import Provenance, Source
 from locutory.products.calls.pipeline.contract import INDEX, NO_SPEECH
-from locutory.products.calls.pipeline.counting import PipelineMetrics
 from locutory.products.calls.pipeline.service.runs import call_of, note_run, run_no
 from locutory.products.calls.records import queries
 from locutory.products.calls.records.contract import (
@@ -22,6 +21,7 @@ from locutory.products.calls.records.contract import (
     StageState,
     Status,
 )
+from locutory.products.calls.records.counting import CallCounters
 from locutory.products.calls.records.models import CallAnalysis, CallTranscript
 
 _SHORT = 200
@@ -59,7 +59,7 @@ async def analyze(ctx: Context) -> None:
     )
     await ctx.finish(lambda tx: _save(tx, ctx, row.version, judged, began), following)
     failpoint("calls.analysis.saved")
-    await ctx.services.get(PipelineMetrics).analyzed(record.tenant_id, judged.meta)
+    await ctx.services.get(CallCounters).analyzed(record.tenant_id, judged.meta)
 
 
 def transcript_of(row: CallTranscript) -> Transcript:

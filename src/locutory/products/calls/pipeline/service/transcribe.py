@@ -37,7 +37,6 @@ from locutory.products.calls.pipeline.contract import (
     NO_SPEECH,
     SidecarUnusable,
 )
-from locutory.products.calls.pipeline.counting import PipelineMetrics
 from locutory.products.calls.pipeline.gate import Gated, inspect
 from locutory.products.calls.pipeline.mapping import to_transcript
 from locutory.products.calls.pipeline.metrics import CallMetrics, measure
@@ -51,6 +50,7 @@ from locutory.products.calls.records.contract import (
     Status,
     TranscriptReady,
 )
+from locutory.products.calls.records.counting import CallCounters
 from locutory.products.calls.records.models import CallMetric, CallRecord, CallTranscript
 from locutory.products.calls.sources.uploads import kept_sidecar
 
@@ -120,7 +120,7 @@ async def transcribe(ctx: Context) -> None:
     await ctx.finish(lambda tx: _save(tx, ctx, draft, began), following)
     failpoint("calls.transcript.saved")
     counted = "ok" if draft.transcript.has_words else "no_words"
-    await ctx.services.get(PipelineMetrics).transcribed(
+    await ctx.services.get(CallCounters).transcribed(
         record.tenant_id, words.engine, words.engine_ms / 1000, counted
     )
 

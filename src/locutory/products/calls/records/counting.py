@@ -1,4 +1,4 @@
-"""What the pipeline counts, by the seed's names (calls seed, section 9)."""
+"""What is counted of calls, by the seed's names (calls seed, section 9)."""
 
 from uuid import UUID
 
@@ -7,7 +7,7 @@ from locutory.kernel.db import Storage
 from locutory.kernel.telemetry.metrics import Metrics
 
 
-class PipelineMetrics:
+class CallCounters:
     """Counters and histograms of the stages; `bid` is the business, `other` beyond 200."""
 
     def __init__(self, metrics: Metrics, storage: Storage) -> None:
@@ -20,9 +20,6 @@ class PipelineMetrics:
         )
         self._analyzed = metrics.counter(
             "calls_analyzed_total", "Calls analysed", ("bid", "result")
-        )
-        self._failed = metrics.counter(
-            "calls_failed_total", "Stages that gave up on a call", ("stage", "code")
         )
         self._stt = metrics.histogram(
             "stt_duration_seconds", "Time of the speech engine", ("provider", "model")
@@ -62,10 +59,6 @@ class PipelineMetrics:
                 provider, _, model = str(agent["engine"]).partition("/")
                 seconds = float(str(agent["latency_ms"])) / 1000
                 self._llm.labels(provider, model, key).observe(seconds)
-
-    def failed(self, stage: str, code: str) -> None:
-        """A stage gave up on a call."""
-        self._failed.labels(stage, code).inc()
 
     async def _bid(self, tenant_id: UUID) -> str:
         slug = self._slugs.get(tenant_id)
