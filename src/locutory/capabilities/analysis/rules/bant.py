@@ -22,7 +22,8 @@ _CONFIDENCE: Mapping[str, float] = {
 }
 _NEED = re.compile(
     r"\b(?:i|we)(?:'m| am|'re| are)? (?:really |just )?(?:need|want|require|looking for"
-    r"|interested in|searching for)\s+(?P<what>[^.!?।\n]{4,120})"
+    r"|interested in|searching for)\s+"
+    r"(?!to (?:think|talk|ask|check|see|know|speak|go)\b)(?P<what>[^.!?।\n]{4,120})"
     r"|(?P<hindi>[^.!?।\n]{3,100}?)\s(?:chahiye|ki zaroorat hai|चाहिए|की ज़रूरत है|की जरूरत है)",
     re.IGNORECASE,
 )
@@ -37,15 +38,26 @@ def find_need(text: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class _Element:
-    """`cue` is what brings it up, `refusal` what denies it, `find` what gives its value."""
+    """`cue` is what brings it up, `refusal` what denies it, `find` what gives its value.
+
+    A value said with `deferral` ("ask my wife") is known, yet nothing is settled by it.
+    """
 
     cue: re.Pattern[str]
     refusal: re.Pattern[str]
     find: Callable[[str], str | None]
+    deferral: re.Pattern[str] | None = None
 
 
-def _element(cue: str, refusal: str, find: Callable[[str], str | None]) -> _Element:
-    return _Element(re.compile(cue, re.IGNORECASE), re.compile(refusal, re.IGNORECASE), find)
+def _element(
+    cue: str, refusal: str, find: Callable[[str], str | None], deferral: str | None = None
+) -> _Element:
+    return _Element(
+        re.compile(cue, re.IGNORECASE),
+        re.compile(refusal, re.IGNORECASE),
+        find,
+        None if deferral is None else re.compile(deferral, re.IGNORECASE),
+    )
 
 
 _ELEMENTS: Mapping[str, _Element] = {
@@ -61,6 +73,7 @@ _ELEMENTS: Mapping[str, _Element] = {
         r"|(?:ask|check with|talk to|discuss with) (?:my|our|the))\b|फैसला|फ़ैसला|निर्णय|पूछना",
         r"\b(?:not my decision|i (?:don't|do not|can't|cannot) decide)\b",
         find_role,
+        r"\b(?:ask|check with|talk to|speak to|discuss with)\b|पूछना|puchna",
     ),
     "need": _element(
         r"\b(?:need|want|require\w*|looking for|interested in|searching for|chahiye|zaroorat)\b"
@@ -95,26 +108,30 @@ def score(elements: Mapping[str, Mapping[str, Any]]) -> float:
 def _judge(transcript: Transcript, element: _Element) -> dict[str, Any]:
     """The strongest finding: a refusal, a value with its cue, a value after the agent's question.
 
-    Only what the customer says counts; an agent's turn can merely ask.
+    Only what the customer says counts; an agent's turn can merely ask. What is said later undoes
+    an earlier refusal.
     """
     asked = False
-    partial: dict[str, Any] | None = None
+    weak: dict[str, Any] | None = None
     for turn in transcript.turns:
         cued = bool(element.cue.search(turn.text))
         if turn.role is Role.AGENT:
             asked = asked or cued
+        if turn.role is not Role.CUSTOMER:
             continue
         if element.refusal.search(turn.text):
-            return _found("absent", "", turn, _sentence(turn, element.refusal))
+            weak = _found("absent", "", turn, _sentence(turn, element.refusal))
+            continue
         value = element.find(turn.text) if cued or asked else None
-        if value and cued:
+        deferred = bool(element.deferral and element.deferral.search(turn.text))
+        if value and cued and not deferred:
             return _found("confirmed", value, turn, _sentence(turn, element.cue, value))
-        if partial is None and value:
-            partial = _found("partial", value, turn, _sentence(turn, None, value))
-        elif partial is None and cued:
-            partial = _found("partial", "", turn, _sentence(turn, element.cue))
-    if partial:
-        return partial
+        if value and (weak is None or not weak["value"]):
+            weak = _found("partial", value, turn, _sentence(turn, None, value))
+        elif weak is None and cued:
+            weak = _found("partial", "", turn, _sentence(turn, element.cue))
+    if weak:
+        return weak
     return _found("unknown" if asked else "not_asked", "", None, "")
 
 

@@ -55,15 +55,17 @@ def _metric(parameter: Parameter, metrics: Mapping[str, Any]) -> Assessed:
     value = metrics.get(parameter.binding.get("metric", ""))
     points = points_for(parameter, value)
     if points is None:
+        if not parameter.na_allowed:
+            return Assessed(Answer(AnswerState.NEEDS_REVIEW), value, Source.METRIC)
         return Assessed(Answer(AnswerState.NA), value, Source.METRIC)
     return Assessed(Answer(AnswerState.ANSWERED, points), value, Source.METRIC)
 
 
 def _phrase(parameter: Parameter, transcript: Transcript) -> Assessed:
-    """Looks for any of the phrases, by role and time; unknown without words."""
-    if not transcript.has_words:
-        return NEEDS_REVIEW
+    """Looks for any of the phrases, by role and time; unknown where that role has no words."""
     binding = parameter.binding
+    if not any(t.text for t in transcript.turns if binding.get("role") in (None, t.role)):
+        return NEEDS_REVIEW
     phrases = [normalised(phrase) for phrase in binding.get("phrases", [])]
     found = next(
         (

@@ -5,6 +5,7 @@ A turn is s / sqrt(s² + 15), s being the sum of its words' weights: the normali
 """
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -35,6 +36,10 @@ _INTENSIFIERS: Mapping[str, float] = {
 }  # fmt: skip
 
 
+_CLAUSE_END = re.compile(r"[,;:.!?।]+(?=\s|$)")
+_KNOWN_LANGUAGES = ("en", "hi", "und")  # those of the word lists; `und` is a transcript's own doubt
+
+
 @dataclass(frozen=True, slots=True)
 class TurnSentiment:
     """`value` is -1 to 1; `hits` counts the words that it rests on."""
@@ -59,14 +64,15 @@ def lexicon() -> Mapping[tuple[str, ...], float]:
 
 def text_sentiment(text: str) -> tuple[float, int]:
     """(-1 to 1, how many words spoke) of a text; (0, 0) where none did."""
-    tokens = words(text)
-    total, hits, at = 0.0, 0, 0
-    while at < len(tokens):
-        size, weight = _entry_at(tokens, at)
-        if size:
-            total += weight * _modifier(tokens, at, at + size)
-            hits += 1
-        at += max(1, size)
+    total, hits = 0.0, 0
+    for clause in _CLAUSE_END.split(text):  # a negation reaches no further than its clause
+        tokens, at = words(clause), 0
+        while at < len(tokens):
+            size, weight = _entry_at(tokens, at)
+            if size:
+                total += weight * _modifier(tokens, at, at + size)
+                hits += 1
+            at += max(1, size)
     return (total / math.sqrt(total * total + _ALPHA) if hits else 0.0), hits
 
 
@@ -107,8 +113,11 @@ def weighted_mean(scored: Iterable[TurnSentiment]) -> float | None:
 
 
 def judge(case: Case) -> RuleAnswer:
-    """The `sentiment` agent by rules; a quarter or role without words is None, never 0."""
-    scored = by_turn(case.transcript)
+    """The `sentiment` agent by rules; a quarter or role without words is None, never 0.
+
+    A language without a word list is neutral: our lists would find false friends in it.
+    """
+    scored = by_turn(case.transcript) if _is_known(case.transcript.language) else []
     overall = weighted_mean(scored) or 0.0
     quarters = _quarters(scored, case.transcript.duration_ms)
     first, last = quarters[0], quarters[-1]
@@ -127,6 +136,10 @@ def judge(case: Case) -> RuleAnswer:
         ],
     }
     return RuleAnswer(result=result, confidence=min(MAX_RULE_CONFIDENCE, 0.2 + 0.05 * hits))
+
+
+def _is_known(language: str | None) -> bool:
+    return language is None or language.lower().split("-")[0] in _KNOWN_LANGUAGES
 
 
 def _quarters(scored: Sequence[TurnSentiment], duration_ms: int) -> list[float | None]:
