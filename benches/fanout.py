@@ -44,15 +44,14 @@ def queues(clients: int, events: int, per_s: float) -> Figures:
         return listened(server.port, "-", clients, events, per_s)
 
 
-def returned(returns: int, seed: int) -> Figures:
+def returned(port: int, key: str, returns: int, seed: int) -> Figures:
     """Clients that come back while events flow."""
     events = max(20, returns // 20 * 5)
-    with our_server() as (server, key):
-        return child(
-            "benches.stream_clients",
-            *("return", "--port", server.port, "--key", key, "--returns", returns),
-            *("--events", events, "--per-s", 100, "--seed", seed),
-        )
+    return child(
+        "benches.stream_clients",
+        *("return", "--port", port, "--key", key, "--returns", returns),
+        *("--events", events, "--per-s", 100, "--seed", seed),
+    )
 
 
 def many_clients(report: Report, options: Options) -> None:
@@ -91,7 +90,8 @@ def lag(
 
 
 def returns(report: Report, options: Options) -> None:
-    figures = returned(1000, options.seed)
+    with our_server() as (server, key):
+        figures = returned(server.port, key, 1000, options.seed)
     if figures["returns"] != 1000:
         raise RuntimeError(f"not 1000 returns: {figures}")
     for kind in ("missed", "repeated"):

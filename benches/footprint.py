@@ -63,20 +63,19 @@ def weight(report: Report, options: Options) -> None:
         )
 
 
-def loaded_early() -> list[str]:
-    """Heavy modules in a server that has answered one request."""
-    with data_directory() as folder:
-        command = ("-m", "benches.api_child", "serve", "--data", folder)
-        with served(*command, log=folder / "server.log") as server:
-            status, body = get(server.port, "/bench/modules")
-    modules = json.loads(body)
-    if status != 200 or "locutory" not in modules:
+def loaded_early(port: int) -> list[str]:
+    """Heavy modules that our server on that port has loaded."""
+    status, body = get(port, "/bench/modules")
+    if status != 200 or "locutory" not in (modules := json.loads(body)):
         raise RuntimeError(f"no list of modules: {status}")
     return sorted(set(HEAVY) & set(modules))
 
 
 def heavy_modules(report: Report, options: Options) -> None:
-    early = loaded_early()
+    with data_directory() as folder:
+        command = ("-m", "benches.api_child", "serve", "--data", folder)
+        with served(*command, log=folder / "server.log") as server:
+            early = loaded_early(server.port)
     report.value(
         "PK3",
         "heavy modules loaded before first use",

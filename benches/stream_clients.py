@@ -162,18 +162,18 @@ async def come_back(asked: argparse.Namespace) -> dict[str, float]:
         seen = await read_ids(None, 1)
         for _ in range(returns_each):
             # a page is read whole or not: what came after the last id we noted is thrown away
-            enough = min(chosen.randint(1, 5), asked.events - seen[-1])
+            enough = min(chosen.randint(1, 5), seen[0] + asked.events - 1 - seen[-1])
             seen += (await read_ids(seen[-1], enough))[:enough]
-        if seen[-1] < asked.events:
-            seen += await read_ids(seen[-1], asked.events - seen[-1])
-        return seen
+        return seen + await read_ids(seen[-1], seen[0] + asked.events - 1 - seen[-1])
 
     tasks = [asyncio.create_task(client()) for _ in range(clients)]
     await first.wait()
     await asyncio.to_thread(get, asked.port, path, asked.key, "POST")
+    all_seen = await asyncio.gather(*tasks)
+    begin = min(seen[0] for seen in all_seen)
     missed = repeated = 0
-    for seen in await asyncio.gather(*tasks):
-        missed += len(set(range(seen[0], asked.events + 1)) - set(seen))
+    for seen in all_seen:
+        missed += len(set(range(begin, begin + asked.events)) - set(seen))
         repeated += len(seen) - len(set(seen))
     return {"returns": clients * returns_each, "missed": missed, "repeated": repeated}
 
