@@ -203,9 +203,9 @@ def _rejected(item: Judged) -> ItemResult:
 
 async def _take_one(tx: Session, offer: CallOffer, secrets: Secrets) -> Taken:
     digest = _digest(offer)
-    record = await queries.find(tx, offer.callid)
-    if record is None:
+    if not await queries.is_known(tx, offer.callid):
         return await _create(tx, offer, digest, secrets)
+    record = await queries.get(tx, offer.callid)
     if record.source_hash == digest:
         return Taken(callid=record.callid, id=str(record.id), outcome=Outcome.DUPLICATE)
     outcome = Outcome.UPDATED
