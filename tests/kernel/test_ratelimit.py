@@ -7,11 +7,11 @@ import pytest
 from fastapi import FastAPI, Request
 from hypothesis import given
 from hypothesis import strategies as st
+from limits import parse
 from limits.aio.strategies import MovingWindowRateLimiter
 from limits.storage import storage_from_string
 from structlog.testing import capture_logs
 
-from limits import parse
 from locutory.kernel import http_errors
 from locutory.kernel.errors import ConfigError
 from locutory.kernel.ratelimit import (

@@ -11,11 +11,11 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from fastapi import Depends, Request, Response
+from limits import RateLimitItem, WindowStats, parse
 from limits.aio.strategies import MovingWindowRateLimiter
 from limits.errors import ConfigurationError, StorageError
 from limits.storage import storage_from_string
 
-from limits import RateLimitItem, WindowStats, parse
 from locutory.kernel.errors import ConfigError, RateLimitedError
 from locutory.kernel.settings import LimitSettings
 from locutory.kernel.telemetry.logs import get_logger
