@@ -1,7 +1,6 @@
 """A server-sent event stream as a plain ASGI response: one task a client, nothing copied."""
 
 import asyncio
-import contextlib
 import time
 from uuid import UUID
 
@@ -103,6 +102,5 @@ class EventStream(Response):
 
 
 async def _until_disconnect(receive: Receive) -> None:
-    with contextlib.suppress(asyncio.CancelledError):
-        while (await receive())["type"] != "http.disconnect":
-            pass
+    while (await receive())["type"] != "http.disconnect":
+        pass

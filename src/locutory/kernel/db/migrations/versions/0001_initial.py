@@ -42,9 +42,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_analysis_answer")),
         sa.UniqueConstraint("tenant_id", "key", name=op.f("uq_analysis_answer_tenant_id_key")),
     )
-    op.create_index(
-        "ix_analysis_answer_expires", "analysis_answer", ["tenant_id", "expires_at"], unique=False
-    )
+    op.create_index("ix_analysis_answer_expires", "analysis_answer", ["tenant_id", "expires_at"], unique=False)
     op.create_table(
         "calls_analysis",
         sa.Column("call_id", sa.Uuid(), nullable=False),
@@ -118,27 +116,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_calls_record")),
         sa.UniqueConstraint("tenant_id", "callid", name=op.f("uq_calls_record_tenant_id_callid")),
     )
-    op.create_index(
-        "ix_calls_record_agent",
-        "calls_record",
-        ["tenant_id", "agent_id", "started_at", "id"],
-        unique=False,
-    )
-    op.create_index(
-        "ix_calls_record_direction",
-        "calls_record",
-        ["tenant_id", "direction", "started_at", "id"],
-        unique=False,
-    )
-    op.create_index(
-        "ix_calls_record_started", "calls_record", ["tenant_id", "started_at", "id"], unique=False
-    )
-    op.create_index(
-        "ix_calls_record_status",
-        "calls_record",
-        ["tenant_id", "status", "started_at", "id"],
-        unique=False,
-    )
+    op.create_index("ix_calls_record_agent", "calls_record", ["tenant_id", "agent_id", "started_at", "id"], unique=False)
+    op.create_index("ix_calls_record_direction", "calls_record", ["tenant_id", "direction", "started_at", "id"], unique=False)
+    op.create_index("ix_calls_record_started", "calls_record", ["tenant_id", "started_at", "id"], unique=False)
+    op.create_index("ix_calls_record_status", "calls_record", ["tenant_id", "status", "started_at", "id"], unique=False)
     op.create_table(
         "calls_stage_run",
         sa.Column("call_id", sa.Uuid(), nullable=False),
@@ -157,9 +138,7 @@ def upgrade() -> None:
         sa.Column("tenant_id", sa.Uuid(), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_calls_stage_run")),
-        sa.UniqueConstraint(
-            "call_id", "stage", "run_no", name=op.f("uq_calls_stage_run_call_id_stage_run_no")
-        ),
+        sa.UniqueConstraint("call_id", "stage", "run_no", name=op.f("uq_calls_stage_run_call_id_stage_run_no")),
     )
     op.create_table(
         "calls_transcript",
@@ -212,12 +191,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_kernel_audit")),
     )
     op.create_index(
-        "ix_kernel_audit_unsealed",
-        "kernel_audit",
-        ["id"],
-        unique=False,
-        sqlite_where=sa.text("seq IS NULL"),
-        postgresql_where=sa.text("seq IS NULL"),
+        "ix_kernel_audit_unsealed", "kernel_audit", ["id"], unique=False, sqlite_where=sa.text("seq IS NULL"), postgresql_where=sa.text("seq IS NULL")
     )
     op.create_index(
         "uq_kernel_audit_seq",
@@ -240,12 +214,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_kernel_event")),
     )
     op.create_index(
-        "ix_kernel_event_unsealed",
-        "kernel_event",
-        ["id"],
-        unique=False,
-        sqlite_where=sa.text("seq IS NULL"),
-        postgresql_where=sa.text("seq IS NULL"),
+        "ix_kernel_event_unsealed", "kernel_event", ["id"], unique=False, sqlite_where=sa.text("seq IS NULL"), postgresql_where=sa.text("seq IS NULL")
     )
     op.create_index(
         "uq_kernel_event_seq",
@@ -265,12 +234,7 @@ def upgrade() -> None:
         sa.Column("expires_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "key", name=op.f("pk_kernel_idempotency")),
     )
-    op.create_index(
-        "ix_kernel_idempotency_expires",
-        "kernel_idempotency",
-        ["tenant_id", "expires_at"],
-        unique=False,
-    )
+    op.create_index("ix_kernel_idempotency_expires", "kernel_idempotency", ["tenant_id", "expires_at"], unique=False)
     op.create_table(
         "kernel_job",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -372,9 +336,7 @@ def upgrade() -> None:
         sa.Column("ended_ms", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_kernel_job_attempt")),
     )
-    op.create_index(
-        op.f("ix_kernel_job_attempt_job_id"), "kernel_job_attempt", ["job_id"], unique=False
-    )
+    op.create_index(op.f("ix_kernel_job_attempt_job_id"), "kernel_job_attempt", ["job_id"], unique=False)
     op.create_table(
         "kernel_job_gate",
         sa.Column("tenant_id", sa.Uuid(), nullable=False),
@@ -410,12 +372,8 @@ def upgrade() -> None:
         sa.Column("at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_kernel_login_failure")),
     )
-    op.create_index(
-        op.f("ix_kernel_login_failure_at"), "kernel_login_failure", ["at"], unique=False
-    )
-    op.create_index(
-        "ix_kernel_login_failure_who", "kernel_login_failure", ["who", "at"], unique=False
-    )
+    op.create_index(op.f("ix_kernel_login_failure_at"), "kernel_login_failure", ["at"], unique=False)
+    op.create_index("ix_kernel_login_failure_who", "kernel_login_failure", ["who", "at"], unique=False)
     op.create_table(
         "kernel_membership",
         sa.Column("tenant_id", sa.Uuid(), nullable=False),
@@ -424,9 +382,7 @@ def upgrade() -> None:
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "user_id", name=op.f("pk_kernel_membership")),
     )
-    op.create_index(
-        op.f("ix_kernel_membership_user_id"), "kernel_membership", ["user_id"], unique=False
-    )
+    op.create_index(op.f("ix_kernel_membership_user_id"), "kernel_membership", ["user_id"], unique=False)
     op.create_table(
         "kernel_refresh_token",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -440,12 +396,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_kernel_refresh_token")),
         sa.UniqueConstraint("hash", name=op.f("uq_kernel_refresh_token_hash")),
     )
-    op.create_index(
-        op.f("ix_kernel_refresh_token_family"), "kernel_refresh_token", ["family"], unique=False
-    )
-    op.create_index(
-        op.f("ix_kernel_refresh_token_user_id"), "kernel_refresh_token", ["user_id"], unique=False
-    )
+    op.create_index(op.f("ix_kernel_refresh_token_family"), "kernel_refresh_token", ["family"], unique=False)
+    op.create_index(op.f("ix_kernel_refresh_token_user_id"), "kernel_refresh_token", ["user_id"], unique=False)
     op.create_table(
         "kernel_seal",
         sa.Column("tenant_id", sa.Uuid(), nullable=False),
@@ -464,12 +416,7 @@ def upgrade() -> None:
         sa.Column("expires_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("hash", name=op.f("pk_kernel_stream_ticket")),
     )
-    op.create_index(
-        op.f("ix_kernel_stream_ticket_expires_at"),
-        "kernel_stream_ticket",
-        ["expires_at"],
-        unique=False,
-    )
+    op.create_index(op.f("ix_kernel_stream_ticket_expires_at"), "kernel_stream_ticket", ["expires_at"], unique=False)
     op.create_table(
         "kernel_tenant",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -529,28 +476,11 @@ def upgrade() -> None:
         sa.Column("tenant_id", sa.Uuid(), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_knowledge_chunk")),
-        sa.UniqueConstraint(
-            "tenant_id",
-            "collection",
-            "source_id",
-            "version",
-            "chunk_no",
-            name="uq_knowledge_chunk_place",
-        ),
+        sa.UniqueConstraint("tenant_id", "collection", "source_id", "version", "chunk_no", name="uq_knowledge_chunk_place"),
     )
     op.create_index("ix_knowledge_chunk_fts", "knowledge_chunk", ["fts_id"], unique=True)
-    op.create_index(
-        "ix_knowledge_chunk_new",
-        "knowledge_chunk",
-        ["tenant_id", "collection", "revision"],
-        unique=False,
-    )
-    op.create_index(
-        "ix_knowledge_chunk_occurred",
-        "knowledge_chunk",
-        ["tenant_id", "collection", "occurred_at"],
-        unique=False,
-    )
+    op.create_index("ix_knowledge_chunk_new", "knowledge_chunk", ["tenant_id", "collection", "revision"], unique=False)
+    op.create_index("ix_knowledge_chunk_occurred", "knowledge_chunk", ["tenant_id", "collection", "occurred_at"], unique=False)
     op.create_index("ix_knowledge_chunk_own", "knowledge_chunk", ["tenant_id", "id"], unique=False)
     op.create_table(
         "knowledge_collection",
@@ -561,9 +491,7 @@ def upgrade() -> None:
         sa.Column("tenant_id", sa.Uuid(), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_knowledge_collection")),
-        sa.UniqueConstraint(
-            "tenant_id", "collection", name=op.f("uq_knowledge_collection_tenant_id_collection")
-        ),
+        sa.UniqueConstraint("tenant_id", "collection", name=op.f("uq_knowledge_collection_tenant_id_collection")),
     )
     op.create_table(
         "knowledge_message",
@@ -577,9 +505,7 @@ def upgrade() -> None:
         sa.Column("tenant_id", sa.Uuid(), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_knowledge_message")),
-        sa.UniqueConstraint(
-            "session_id", "turn", name=op.f("uq_knowledge_message_session_id_turn")
-        ),
+        sa.UniqueConstraint("session_id", "turn", name=op.f("uq_knowledge_message_session_id_turn")),
     )
     op.create_table(
         "knowledge_session",
@@ -592,18 +518,9 @@ def upgrade() -> None:
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_knowledge_session")),
     )
-    op.create_index(
-        "ix_knowledge_session_owner",
-        "knowledge_session",
-        ["tenant_id", "owner", "updated_at"],
-        unique=False,
-    )
+    op.create_index("ix_knowledge_session_owner", "knowledge_session", ["tenant_id", "owner", "updated_at"], unique=False)
     for name, value in BY_VALUE.items():
-        op.create_index(
-            f"ix_calls_record_{name}",
-            "calls_record",
-            ["tenant_id", sa.text(f"coalesce({value})"), "id"],
-        )
+        op.create_index(f"ix_calls_record_{name}", "calls_record", ["tenant_id", sa.text(f"coalesce({value})"), "id"])
     connection = op.get_bind()
     create_fulltext(connection, "knowledge_chunk")
     for table in TENANT_TABLES:
