@@ -127,7 +127,7 @@ def test_a_folder_of_ten_recordings_is_taken_in_and_shown_as_a_table(done: Done)
     assert " ".join(head.split()) == "call speakers minutes talk ratio sentiment score status"
     assert len(lines) == 10
     assert all(" done" in line for line in lines)
-    assert sum("no words: turns and figures only" in line for line in lines) == 5
+    assert sum(line.rstrip().endswith("no words") for line in lines) == 5
 
 
 def test_a_second_run_doubles_nothing_and_prints_an_object_a_call(done: Done) -> None:
