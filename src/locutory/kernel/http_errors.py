@@ -4,6 +4,7 @@
 `errors: [{field, code, message}]`; a LocutoryError's `extra` joins. No stack trace leaves.
 """
 
+import json
 import math
 import sqlite3
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,7 @@ from typing import Any, Final
 import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, OperationalError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -57,10 +58,16 @@ def install(app: FastAPI, *, clock: Clock = utc_now) -> None:
         get_logger().error("storage unavailable", reason=str(error.orig))
         return _answer(StorageUnavailableError(retry_after=STORAGE_RETRY_S), clock)
 
+    async def on_data(_: Request, error: Exception) -> Response:
+        assert isinstance(error, DataError)
+        get_logger().warning("a value that the database refuses", reason=str(error.orig))
+        return _answer(InvalidError("a value cannot be stored or looked for"), clock)
+
     app.add_exception_handler(LocutoryError, on_locutory)
     app.add_exception_handler(RequestValidationError, on_validation)
     app.add_exception_handler(HTTPException, on_http)
     app.add_exception_handler(OperationalError, on_storage)
+    app.add_exception_handler(DataError, on_data)  # PostgreSQL: a NUL in a text, mostly
     app.add_middleware(UnexpectedErrorMiddleware, clock=clock)
 
 
@@ -123,9 +130,14 @@ def respond(
     sent = dict(headers or {})
     if retry_after is not None:
         sent["Retry-After"] = str(math.ceil(retry_after))
-    return Response(
-        orjson.dumps(body, default=str), status, headers=sent, media_type="application/json"
-    )
+    return Response(_encode(body), status, headers=sent, media_type="application/json")
+
+
+def _encode(body: Mapping[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(body, default=str)
+    except TypeError:  # half a surrogate pair, echoed from the request, is in no UTF-8
+        return json.dumps(body, default=str).encode()
 
 
 def faults(errors: Sequence[Any]) -> list[dict[str, str]]:

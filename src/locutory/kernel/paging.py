@@ -24,8 +24,11 @@ def encode_cursor(sort: str, value: Any, id_: UUID) -> str:
     return base64.urlsafe_b64encode(body).decode().rstrip("=")
 
 
-def decode_cursor(cursor: str, sort: str) -> tuple[Any, UUID]:
-    """The sort value and id of the last row. Raises InvalidError if it is not of this list."""
+def decode_cursor(cursor: str, sort: str, kind: type) -> tuple[Any, UUID]:
+    """The sort value, a `kind`, and id of the last row. Raises InvalidError if it does not fit.
+
+    Numbers are floats: an integer may be larger than a database takes.
+    """
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         of_sort, value, id_ = orjson.loads(base64.urlsafe_b64decode(padded))
@@ -33,8 +36,12 @@ def decode_cursor(cursor: str, sort: str) -> tuple[Any, UUID]:
             raise ValueError("a cursor of another order")
         if isinstance(value, dict):
             value = from_ms(value["ms"])
+        elif type(value) is int:
+            value = float(value)
+        if type(value) is not kind:
+            raise ValueError("a cursor of another list")
         return value, UUID(id_)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OSError, OverflowError) as error:
         fault = {
             "field": "cursor",
             "code": "CURSOR_INVALID",

@@ -1,7 +1,7 @@
 """Keys for machines: one tenant, some scopes, no password."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from locutory.kernel.audit import audit
@@ -12,6 +12,8 @@ from locutory.kernel.auth.models import ApiKeyRow
 from locutory.kernel.auth.tokens import hashed, new_api_key
 from locutory.kernel.db import Session
 from locutory.kernel.errors import InvalidError
+
+_LAST = datetime.max.replace(tzinfo=UTC)  # what UTC can express
 
 
 async def create_key(
@@ -77,7 +79,7 @@ def _check(auth: Auth, by: Principal, scopes: list[str], expires_at: datetime | 
         raise ScopeMissing("a key cannot do what its maker may not do")
     if expires_at is None:
         return
-    if expires_at.tzinfo is None or expires_at <= auth.clock():
+    if expires_at.tzinfo is None or not auth.clock() < expires_at <= _LAST:
         message = "a time in the future, with its offset from UTC"
         fault = {"field": "expires_at", "code": "EXPIRY_INVALID", "message": message}
         raise InvalidError(message, errors=[fault])

@@ -1,6 +1,7 @@
 """Logins, people and keys over HTTP: one handler each, mounted at every seed's path."""
 
 from collections.abc import Callable
+from types import NoneType
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -161,7 +162,7 @@ async def list_users(
     ask: Annotated[PageAsk, Query()],
 ) -> PersonPage:
     """The active users of the current tenant."""
-    after = decode_cursor(ask.cursor, "users")[1] if ask.cursor else None
+    after = decode_cursor(ask.cursor, "users", NoneType)[1] if ask.cursor else None
     found = await people.list_members(db, principal.tenant.id, after=after, limit=ask.limit)
     rows, more = split_page(found, ask.limit)
     return PersonPage(
@@ -199,7 +200,7 @@ async def list_keys(
     ask: Annotated[PageAsk, Query()],
 ) -> KeyPage:
     """The live API keys of the current tenant, newest first."""
-    after = decode_cursor(ask.cursor, "keys")[1] if ask.cursor else None
+    after = decode_cursor(ask.cursor, "keys", NoneType)[1] if ask.cursor else None
     found = await keys.list_keys(auth, principal, after=after, limit=ask.limit)
     rows, more = split_page(found, ask.limit)
     return KeyPage(

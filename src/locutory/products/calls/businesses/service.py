@@ -1,5 +1,6 @@
 """Use cases over the kernel's tenants and members."""
 
+from types import NoneType
 from uuid import UUID
 
 from locutory.kernel.auth import Access, Auth, Principal, Tenant, people
@@ -26,7 +27,7 @@ async def list_businesses(
     auth: Auth, by: Principal, *, cursor: str | None, limit: int
 ) -> BusinessPage:
     """The caller's businesses by bid; all of them for a platform administrator."""
-    after = decode_cursor(cursor, _BUSINESSES) if cursor else None
+    after = decode_cursor(cursor, _BUSINESSES, str) if cursor else None
     among = None if by.platform_admin else [m.tenant.id for m in by.memberships]
     found = await people.list_tenants(auth.db, among=among, after=after, limit=limit)
     tenants, more = split_page(found, limit)
@@ -61,7 +62,7 @@ async def update_business(access: Access, data: BusinessUpdate) -> BusinessRead:
 
 async def list_members(access: Access, *, cursor: str | None, limit: int) -> MemberPage:
     """Who has a role of this product in the business."""
-    after = decode_cursor(cursor, _MEMBERS)[1] if cursor else None
+    after = decode_cursor(cursor, _MEMBERS, NoneType)[1] if cursor else None
     found = await people.list_members(
         access.db, access.tenant.id, product=PRODUCT, after=after, limit=limit
     )

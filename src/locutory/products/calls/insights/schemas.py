@@ -3,10 +3,12 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
+from locutory.kernel.clock import as_utc
 from locutory.products.calls.records.contract import Direction
 
+Limit = Annotated[AwareDatetime, AfterValidator(as_utc)]
 Bid = Annotated[str, Field(min_length=1, max_length=32)]
 Bids = Annotated[list[Bid], Field(min_length=1, max_length=20)]
 
@@ -16,8 +18,8 @@ class RagFilters(BaseModel):
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
-    from_: Annotated[AwareDatetime | None, Field(alias="from")] = None
-    to: AwareDatetime | None = None
+    from_: Annotated[Limit | None, Field(alias="from")] = None
+    to: Limit | None = None
     agent: str | None = None
     direction: Direction | None = None
     min_score: Annotated[float | None, Field(ge=0, le=100)] = None

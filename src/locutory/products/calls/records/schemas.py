@@ -3,12 +3,13 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer
 
-from locutory.kernel.clock import rfc3339
+from locutory.kernel.clock import as_utc, rfc3339
 from locutory.products.calls.records.contract import Direction, Status
 
 Moment = Annotated[datetime, PlainSerializer(rfc3339, return_type=str)]
+Limit = Annotated[datetime, AfterValidator(as_utc)]
 
 
 class CallList(BaseModel):
@@ -16,10 +17,8 @@ class CallList(BaseModel):
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
-    from_: Annotated[datetime | None, Field(alias="from", description="first start, inclusive")] = (
-        None
-    )
-    to: Annotated[datetime | None, Field(description="last start, exclusive")] = None
+    from_: Annotated[Limit | None, Field(alias="from", description="first start, inclusive")] = None
+    to: Annotated[Limit | None, Field(description="last start, exclusive")] = None
     status: Status | None = None
     direction: Direction | None = None
     agent: str | None = None
@@ -139,10 +138,8 @@ class AcrossQuery(BaseModel):
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
     bid: Annotated[list[str], Field(max_length=50)] = []
-    from_: Annotated[datetime | None, Field(alias="from", description="first start, inclusive")] = (
-        None
-    )
-    to: Annotated[datetime | None, Field(description="last start, exclusive")] = None
+    from_: Annotated[Limit | None, Field(alias="from", description="first start, inclusive")] = None
+    to: Annotated[Limit | None, Field(description="last start, exclusive")] = None
     status: Status | None = None
     agent: str | None = None
     limit: Annotated[int, Field(ge=1, le=200)] = 50

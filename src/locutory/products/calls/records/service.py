@@ -1,6 +1,7 @@
 """Reading calls."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from locutory.kernel.auth.contract import Membership, TenantNotFound
@@ -37,7 +38,8 @@ async def list_calls(db: Database, ask: CallList) -> CallPage:
         max_score=ask.max_score,
     )
     sort = f"{ask.sort}:{ask.order}"
-    after = decode_cursor(ask.cursor, sort) if ask.cursor else None
+    kind = datetime if ask.sort == "started_at" else float
+    after = decode_cursor(ask.cursor, sort, kind) if ask.cursor else None
     async with db.read() as session:
         rows = await queries.page(
             session,
@@ -65,7 +67,7 @@ async def list_across(
             raise TenantNotFound
         chosen = {slug: chosen[slug] for slug in ask.bid}
     sort = "started_at:desc"
-    after = decode_cursor(ask.cursor, sort) if ask.cursor else None
+    after = decode_cursor(ask.cursor, sort, datetime) if ask.cursor else None
     where = queries.CallFilter(from_=ask.from_, to=ask.to, status=ask.status, agent=ask.agent)
     found: list[tuple[Any, str]] = []
     for slug, tenant in chosen.items():

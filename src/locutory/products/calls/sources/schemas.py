@@ -1,12 +1,13 @@
 """Wire shapes of ingestion."""
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 import orjson
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from locutory.kernel.clock import as_utc
 from locutory.products.calls.records.contract import Direction
 from locutory.products.calls.sources.contract import CallOffer
 
@@ -71,12 +72,7 @@ class CallPush(BaseModel):
     @field_validator("started_at", "ended_at")
     @classmethod
     def _in_utc(cls, value: datetime | None) -> datetime | None:
-        if value is None:
-            return None
-        try:
-            return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC)
-        except OverflowError as error:
-            raise ValueError("a time beyond the calendar") from error
+        return None if value is None else as_utc(value)
 
     @model_validator(mode="after")
     def _rest_to_custom(self) -> "CallPush":
