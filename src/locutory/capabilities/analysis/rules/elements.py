@@ -42,7 +42,7 @@ _NEED_VERB = (
 _NOT_A_NEED = (
     r"(?! (?:some |more |a bit of )?time\b)"
     r"(?! (?:to )?(?:think|go|ask|check|talk|speak|know|discuss|confirm|leave|hang|complain"
-    r"|consult|decide|see)\b)"
+    r"|consult|decide|see(?! (?:a|an|the|some)\b))\b)"
 )
 _NEED_HINDI = (
     r"(?<!nahi\W)(?<!nahin\W)(?<!नहीं\W)(?:chahiye|chahie|ki zaroorat|ki zarurat|dhoondh\w*"

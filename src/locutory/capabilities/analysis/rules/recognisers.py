@@ -65,7 +65,7 @@ _TITLE = (
 )
 _SELF = cue(
     rf"(?:i am|i'm) (?:the |a |an |one of the )?{_TITLE}(?!'s)(?: of [\w\u0900-\u0963]+)?",
-    r"(?:i|i myself|we) (?:alone )?(?:will |can )?"
+    r"(?<!\band\W)(?:i|i myself|we) (?:alone )?(?:will |can )?"
     r"(?:decide|make (?:the|all the|that|those|these) decisions?"
     r"|take (?:the|all the) decisions?|approve|sign off|have the final (?:say|call|word))",
     r"(?:it is|it's|that is|that's) (?:my|entirely my|my own) (?:decision|call)",
@@ -147,6 +147,8 @@ def _number_end(folded: Sequence[str], at: int) -> int:
     if not _is_number(folded[at]):
         return at
     end = at + 1
+    if not folded[at][0].isdigit() and end < len(folded) and folded[end][0].isdigit():
+        return at  # "I do 20k": the Hindi two is an English verb
     while end < len(folded) and (
         _is_number(folded[end])
         or folded[end] in MAGNITUDES
