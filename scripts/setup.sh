@@ -29,6 +29,7 @@ if [ ! -x "$venv/bin/pip" ]; then
 fi
 
 "$venv/bin/pip" install --quiet --disable-pip-version-check --root-user-action=ignore 'uv>=0.9,<1'
-export VIRTUAL_ENV="$PWD/$venv" UV_LINK_MODE=copy
+# the system's certificates, as pip uses them: a proxy in between has its own
+export VIRTUAL_ENV="$PWD/$venv" UV_LINK_MODE=copy UV_SYSTEM_CERTS=true
 "$venv/bin/uv" pip install --quiet --require-hashes -r requirements.lock
 "$venv/bin/uv" pip install --quiet --no-deps -e .

@@ -1,58 +1,143 @@
-"""Databases for tests: SQLite always, PostgreSQL where LOCUTORY_TEST_DB or a mark asks for it."""
+"""Databases for tests: SQLite always, PostgreSQL where LOCUTORY_TEST_DB or a mark asks for it.
 
+PostgreSQL is the server of LOCUTORY_TEST_POSTGRESQL_URL, else the machine's own, else a private
+cluster made for this run; where there is none of these the tests skip and say so. Each test gets
+a copy of a database that was migrated once.
+
+`server` is the whole program on such a database, without a worker; `client` asks its app; `ours`
+and `theirs` are two businesses with an administrator each.
+"""
+
+import asyncio
 import os
+import shutil
+import subprocess
+import tempfile
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
+from typing import Any
+from uuid import UUID, uuid4
 
+import httpx2
 import pytest
-from sqlalchemy import create_engine, text
+from fastapi import FastAPI
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.exc import OperationalError
 
-import locutory.kernel.audit.models
-import locutory.kernel.events.models
-import locutory.kernel.jobs.models
-import locutory.products.calls.records.models  # noqa: F401 - every table is known before migrating
-from locutory.kernel.db import Storage
+from locutory import app
+from locutory.kernel.auth import people
+from locutory.kernel.auth.passwords import Passwords
+from locutory.kernel.db import Session, Storage
 from locutory.kernel.db.migrate import migrate
+from locutory.kernel.settings import DatabaseSettings, LimitSettings, Settings
+from locutory.products.calls.businesses.contract import Role
 
-POSTGRESQL = os.environ.get(
-    "LOCUTORY_TEST_POSTGRESQL_URL", "postgresql://postgres@127.0.0.1:5432/postgres"
-)
+assert app.MODULES, "every table is known before migrating"
+
+MACHINE = "postgresql+psycopg://postgres@127.0.0.1:5432/postgres"
+PRIVATE_PORT = 55431
+PASSWORD = "correct horse"
 
 
-def _postgresql_answers() -> bool:
+def _admin(url: str) -> Engine:
+    return create_engine(url, isolation_level="AUTOCOMMIT")
+
+
+def _answers(url: str) -> bool:
+    engine = _admin(url)
     try:
-        engine = create_engine(POSTGRESQL.replace("postgresql:", "postgresql+psycopg:"))
         with engine.connect() as connection:
             connection.execute(text("SELECT 1"))
-        engine.dispose()
-    except Exception:
+    except OperationalError:
         return False
+    finally:
+        engine.dispose()
     return True
 
 
 @pytest.fixture(scope="session")
-def postgresql_server() -> str:
-    if not _postgresql_answers():
-        pytest.skip(f"no PostgreSQL answers at {POSTGRESQL}")
-    return POSTGRESQL
+def postgresql_server() -> Iterator[str]:
+    """The address of a server where databases may be made."""
+    given = os.environ.get("LOCUTORY_TEST_POSTGRESQL_URL")
+    if given:
+        url = given.replace("postgresql://", "postgresql+psycopg://")
+        if not _answers(url):
+            pytest.fail(f"no PostgreSQL answers at LOCUTORY_TEST_POSTGRESQL_URL={given}")
+        yield url
+    elif _answers(MACHINE):
+        yield MACHINE
+    else:
+        yield from _private_cluster()
 
 
-@pytest.fixture
-def postgresql_url(postgresql_server: str) -> Iterator[str]:
-    """The address of an empty database of its own."""
-    name = f"locutory_{uuid4().hex[:12]}"
-    admin = create_engine(
-        postgresql_server.replace("postgresql:", "postgresql+psycopg:"),
-        isolation_level="AUTOCOMMIT",
-    )
+def _private_cluster() -> Iterator[str]:
+    binaries = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not binaries:
+        pytest.skip("no PostgreSQL: none answers on this machine and none is installed")
+    bin_ = binaries[-1].parent
+    with tempfile.TemporaryDirectory(prefix="locutory-pg-") as folder:
+        # PostgreSQL refuses to run as root
+        as_user: list[str] = []
+        if os.geteuid() == 0:
+            shutil.chown(folder, "postgres", "postgres")
+            as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+        data = f"{folder}/data"
+        options = f"-p {PRIVATE_PORT} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
+        initdb = [*as_user, str(bin_ / "initdb"), "-D", data, "-A", "trust", "-U", "postgres"]
+        start = [*as_user, str(bin_ / "pg_ctl"), "-D", data, "-w", "-o", options, "start"]
+        for command in (initdb, [*start, "-l", f"{folder}/log"]):
+            subprocess.run(command, check=True, capture_output=True, cwd=folder)
+        yield f"postgresql+psycopg://postgres@127.0.0.1:{PRIVATE_PORT}/postgres"
+        stop = [*as_user, str(bin_ / "pg_ctl"), "-D", data, "-m", "immediate", "stop"]
+        subprocess.run(stop, check=True, capture_output=True, cwd=folder)
+
+
+def _beside(url: str, name: str) -> str:
+    return f"{url.rpartition('/')[0]}/{name}"
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql_server: str) -> Iterator[str]:
+    """The name of a migrated database that nobody is connected to."""
+    name = f"locutory_template_{uuid4().hex[:12]}"
+    admin = _admin(postgresql_server)
     with admin.connect() as connection:
         connection.execute(text(f"CREATE DATABASE {name}"))
-    base, _, _ = postgresql_server.rpartition("/")
-    yield f"{base}/{name}".replace("postgresql:", "postgresql+psycopg:")
+    migrate(_beside(postgresql_server, name))
+    yield name
     with admin.connect() as connection:
         connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
     admin.dispose()
+
+
+@pytest.fixture
+def postgresql_url(postgresql_server: str, postgresql_template: str) -> Iterator[str]:
+    """The address of a migrated database of its own."""
+    name = f"locutory_{uuid4().hex[:12]}"
+    admin = _admin(postgresql_server)
+    with admin.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {postgresql_template}"))
+    yield _beside(postgresql_server, name)
+    with admin.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    admin.dispose()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated database file."""
+    path = tmp_path_factory.mktemp("template") / "locutory.db"
+    migrate(f"sqlite+aiosqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """The address of a migrated file of its own."""
+    path = tmp_path / "locutory.db"
+    shutil.copy(sqlite_template, path)
+    return f"sqlite+aiosqlite:///{path}"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -72,12 +157,9 @@ def database_kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def database_url(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if database_kind == "postgresql":
-        url: str = request.getfixturevalue("postgresql_url")
-    else:
-        url = f"sqlite+aiosqlite:///{tmp_path / 'locutory.db'}"
-    migrate(url)
+def database_url(database_kind: str, request: pytest.FixtureRequest) -> str:
+    """The address of a migrated database of its own, of the kind that the run asks for."""
+    url: str = request.getfixturevalue(f"{database_kind}_url")
     return url
 
 
@@ -87,3 +169,118 @@ async def storage(database_url: str) -> AsyncIterator[Storage]:
     await storage.open()
     yield storage
     await storage.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resident:
+    """The administrator of a business, with a login and an API key that may do as much."""
+
+    client: httpx2.AsyncClient
+    bid: str
+    email: str
+    user_id: UUID
+    token: str
+    refresh_token: str
+    key: str
+    key_id: UUID
+
+    async def ask(self, method: str, path: str, **rest: Any) -> httpx2.Response:
+        """A request with the login; `token=None` sends none, another one that."""
+        headers = dict(rest.pop("headers", {}))
+        token = rest.pop("token", self.token)
+        if token is not None:
+            headers["authorization"] = f"Bearer {token}"
+        return await self.client.request(method, path, headers=headers, **rest)
+
+    async def log_in(self) -> dict[str, Any]:
+        """A new session."""
+        return await log_in(self.client, self.email)
+
+
+@pytest.fixture(scope="session")
+def password_hash() -> str:
+    """Of PASSWORD; to hash is slow by intent."""
+    passwords = Passwords()
+    try:
+        return asyncio.run(passwords.hash(PASSWORD))
+    finally:
+        passwords.close()
+
+
+@pytest.fixture
+async def server(tmp_path: Path, database_url: str) -> AsyncIterator[app.Server]:
+    """The composed program, alive, without a worker; rates are out of the way."""
+    settings = Settings(
+        data_dir=tmp_path / "data",
+        database=DatabaseSettings(url=database_url),
+        limits=LimitSettings(default="1000000/minute", login="1000000/minute"),
+    )
+    async with app.compose(settings).running(work=False) as server:
+        yield server
+
+
+@pytest.fixture
+def api(server: app.Server) -> FastAPI:
+    return app.create_app(server, work=False)
+
+
+@pytest.fixture
+async def client(api: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
+    transport = httpx2.ASGITransport(api)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://locutory.test") as client:
+        yield client
+
+
+async def log_in(client: httpx2.AsyncClient, email: str) -> dict[str, Any]:
+    """The answer to a login with the password that everybody here has."""
+    reply = await client.post("/auth/login", json={"email": email, "password": PASSWORD})
+    assert reply.status_code == 200, reply.text
+    opened: dict[str, Any] = reply.json()
+    return opened
+
+
+async def settle_down(
+    server: app.Server, client: httpx2.AsyncClient, bid: str, password_hash: str
+) -> Resident:
+    """Open a business and log its administrator in."""
+    email = f"admin@{bid}.example"
+    user = people.NewUser(
+        email=email,
+        name=f"Admin of {bid}",
+        password_hash=password_hash,
+    )
+
+    async def make(tx: Session) -> UUID:
+        new = people.NewTenant(slug=bid, name=f"House {bid}")
+        tenant = await people.create_tenant(tx, new, actor="test")
+        user_id = await people.create_user(tx, user, actor="test")
+        roles = [Role.BUSINESS_ADMIN.full]
+        await people.add_member(tx, tenant.id, user_id, roles, actor="test")
+        return user_id
+
+    user_id = await server.storage.database().write(make)
+    opened = await log_in(client, email)
+    bearer = {"authorization": f"Bearer {opened['access_token']}"}
+    scopes = (await client.get("/auth/me", headers=bearer)).json()["permissions"]
+    ask = {"name": f"Key of {bid}", "scopes": scopes}
+    made = (await client.post("/api/auth/keys", json=ask, headers=bearer)).json()
+    return Resident(
+        client=client,
+        bid=bid,
+        email=email,
+        user_id=user_id,
+        token=opened["access_token"],
+        refresh_token=opened["refresh_token"],
+        key=made["key"],
+        key_id=UUID(made["id"]),
+    )
+
+
+@pytest.fixture
+async def ours(server: app.Server, client: httpx2.AsyncClient, password_hash: str) -> Resident:
+    return await settle_down(server, client, "6004", password_hash)
+
+
+@pytest.fixture
+async def theirs(server: app.Server, client: httpx2.AsyncClient, password_hash: str) -> Resident:
+    return await settle_down(server, client, "7417", password_hash)

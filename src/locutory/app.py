@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from fastapi import FastAPI, Response
+from fastapi.routing import iter_route_contexts
 from sqlalchemy import select
 
 from locutory import __version__
@@ -28,16 +29,18 @@ from locutory.kernel.db.migrate import migrate, require_current
 from locutory.kernel.events.sealer import Sealer
 from locutory.kernel.http.client import HttpClient
 from locutory.kernel.jobs import Registry, Worker
-from locutory.kernel.jobs.metrics import JobMetrics
+from locutory.kernel.jobs.metrics import JobMetrics, QueueDepth
 from locutory.kernel.module import Module
 from locutory.kernel.ratelimit import Limiter
 from locutory.kernel.realtime import Hub
+from locutory.kernel.scratch import sweep
 from locutory.kernel.services import Services
 from locutory.kernel.settings import Settings
 from locutory.kernel.telemetry.health import Check, HealthChecks, health_router
 from locutory.kernel.telemetry.metrics import CONTENT_TYPE, Metrics
 from locutory.kernel.telemetry.middleware import TelemetryMiddleware
 from locutory.products.calls.module import MODULES as CALLS
+from locutory.products.calls.records.counting import CallCounters
 
 MODULES: tuple[Module, ...] = (*CALLS,)
 _LIGHT_QUEUE = 16
@@ -90,6 +93,7 @@ class Server:
             await asyncio.to_thread(migrate, url)
         else:
             await asyncio.to_thread(require_current, url)
+        await asyncio.to_thread(sweep, self.settings.data_dir / "tmp")
         async with AsyncExitStack() as stack:
             await self.storage.open()
             stack.push_async_callback(self.storage.close)
@@ -128,7 +132,7 @@ def compose(settings: Settings) -> Server:
         settings=settings,
         modules=modules,
         storage=storage,
-        services=_services(settings, secrets, metrics),
+        services=_services(settings, secrets, metrics, storage),
         registry=registry,
         roles=roles,
         metrics=metrics,
@@ -139,11 +143,12 @@ def compose(settings: Settings) -> Server:
     )
 
 
-def _services(settings: Settings, secrets: Secrets, metrics: Metrics) -> Services:
+def _services(settings: Settings, secrets: Secrets, metrics: Metrics, storage: Storage) -> Services:
     services = Services()
     services.add(Settings, settings)
     services.add(Secrets, secrets)
     services.add(Metrics, metrics)
+    services.add(CallCounters, CallCounters(metrics, storage))
     services.add(CpuPool, CpuPool())
     http = HttpClient(settings.http, metrics=metrics)
     services.add(HttpClient, http)
@@ -185,6 +190,7 @@ def create_app(server: Server, *, work: bool = True) -> FastAPI:
         lifespan=lifespan,
         docs_url="/docs",
         redoc_url=None,
+        max_body_size=server.settings.server.max_body_bytes,
     )
     app.state.settings = server.settings
     app.state.storage = server.storage
@@ -206,9 +212,13 @@ def create_app(server: Server, *, work: bool = True) -> FastAPI:
         if module.router is not None:
             app.include_router(module.router)
 
+    queue_depth = QueueDepth(server.metrics)
+
     @app.get("/metrics", tags=["health"], response_class=Response)
     async def metrics() -> Response:
         """Everything that is counted, in Prometheus' text form."""
+        async with server.storage.read(None) as session:
+            await queue_depth.refresh(session)
         return Response(server.metrics.render(), media_type=CONTENT_TYPE)
 
     return app
@@ -221,10 +231,10 @@ def from_environment() -> FastAPI:
 
 def route_lines(app: FastAPI) -> list[str]:
     """`METHOD PATH` for every route, sorted by path; a WebSocket's method is WS."""
-    lines = []
-    for route in app.routes:
-        path = getattr(route, "path", "")
-        for method in getattr(route, "methods", None) or {"WS"}:
-            if method != "HEAD":
-                lines.append(f"{method} {path}")
+    lines = [
+        f"{method} {route.path}"
+        for route in iter_route_contexts(app.routes)  # included routers are not flattened
+        for method in route.methods or {"WS"}
+        if method != "HEAD"
+    ]
     return sorted(lines, key=lambda line: line.split(" ")[::-1])

@@ -1,14 +1,26 @@
+import asyncio
 import socket
 from collections.abc import AsyncIterator
 
 import httpx2
 import pytest
 from fastapi import FastAPI, Request
+from hypothesis import given
+from hypothesis import strategies as st
+from limits import parse
+from limits.aio.strategies import MovingWindowRateLimiter
+from limits.storage import storage_from_string
 from structlog.testing import capture_logs
 
 from locutory.kernel import http_errors
 from locutory.kernel.errors import ConfigError
-from locutory.kernel.ratelimit import Limiter, RateExceededError, rate_limit
+from locutory.kernel.ratelimit import (
+    Limiter,
+    MemoryWindows,
+    RateExceededError,
+    Windows,
+    rate_limit,
+)
 from locutory.kernel.settings import LimitSettings
 
 SETTINGS = LimitSettings(default="5/hour", login="2/hour")
@@ -84,6 +96,37 @@ async def test_exactly_the_allowed_number_passes() -> None:
         passed += 1
 
     assert passed == 5
+
+
+@given(st.integers(1, 6), st.lists(st.sampled_from(["ana", "ben"]), max_size=20))
+def test_our_windows_count_as_the_librarys_do(amount: int, callers: list[str]) -> None:
+    rate = parse(f"{amount}/hour")
+
+    async def told_by(windows: Windows) -> list[tuple[bool, int]]:
+        told = []
+        for caller in callers:
+            passed = await windows.hit(rate, "calls", caller)
+            told.append((passed, (await windows.get_window_stats(rate, "calls", caller)).remaining))
+        return told
+
+    async def compare() -> None:
+        theirs = MovingWindowRateLimiter(storage_from_string("async+memory://"))
+
+        assert await told_by(MemoryWindows()) == await told_by(theirs)
+
+    asyncio.run(compare())
+
+
+async def test_a_request_frees_its_place_when_the_window_has_moved_past_it() -> None:
+    times = [1000.0, 1030.0, 1059.0, 1061.0, 1080.0, 1091.0]
+    clock = iter([*times, times[-1]])
+    windows, rate = MemoryWindows(clock=lambda: next(clock)), parse("2/minute")
+
+    passed = [await windows.hit(rate, "calls", "ana") for _ in times]
+    stats = await windows.get_window_stats(rate, "calls", "ana")
+
+    assert passed == [True, True, False, True, False, True]
+    assert (stats.reset_time, stats.remaining) == (1121.0, 0)
 
 
 async def test_a_lost_store_lets_requests_pass_and_says_so() -> None:

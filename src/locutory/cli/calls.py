@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from locutory.cli.operate import run_async
+from locutory.cli.operate import configure_logs, run_async
 from locutory.kernel.settings import Settings
 
 app = typer.Typer(no_args_is_help=True)
@@ -38,8 +38,11 @@ def ingest(
     from locutory.cli.ingest import run_ingest
     from locutory.cli.report import print_table
 
+    settings = Settings()
+    settings.log_level = "warning"  # to standard error: standard output is the result
+    configure_logs(settings)
     rows = run_async(
-        run_ingest(Settings(), places, bid=bid, transcript=transcript, wait=wait, quiet=as_json)
+        run_ingest(settings, places, bid=bid, transcript=transcript, wait=wait, quiet=as_json)
     )
     if as_json:
         for row in rows:

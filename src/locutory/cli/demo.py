@@ -94,12 +94,10 @@ async def _load(server: Server, console: Console, stop: asyncio.Event) -> str:
     console.print(f"[bold]Locutory demo[/] · {len(data.calls)} recorded calls")
     tenants = {b.bid: await _business(server, b) for b in data.businesses}
     password = await _people(server, tenants)
-    new = 0
-    for call in data.calls:
-        new += await _offer(server, tenants[call.bid], call)
-    if new == 0:
-        console.print("everything is loaded already")
+    offering = asyncio.create_task(_offer_all(server, tenants, data.calls, stop))
     await _watch(server, tenants, data.calls, console, stop)
+    if await offering == 0:
+        console.print("everything was loaded already")
     return password
 
 
@@ -143,6 +141,18 @@ async def _people(server: Server, tenants: dict[str, Tenant]) -> str:
 
         await server.storage.database().write(make)
     return password
+
+
+async def _offer_all(
+    server: Server, tenants: dict[str, Tenant], calls: tuple[DemoCall, ...], stop: asyncio.Event
+) -> int:
+    """Register what is missing, until told to stop; return how many that were."""
+    new = 0
+    for call in calls:
+        if stop.is_set():
+            break
+        new += await _offer(server, tenants[call.bid], call)
+    return new
 
 
 async def _offer(server: Server, tenant: Tenant, call: DemoCall) -> bool:

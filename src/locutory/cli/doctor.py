@@ -78,7 +78,7 @@ async def _database(server: Server) -> list[Finding]:
     await server.storage.open()
     try:
         async with server.storage.read(None) as session:
-            served = await served_queues(session, 90)
+            served = await served_queues(session, server.settings.jobs.silent_s)
             if not server.storage.is_sqlite:
                 bypass = await session.scalar(text(_BYPASS))
                 if bypass:

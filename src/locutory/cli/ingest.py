@@ -17,11 +17,11 @@ from locutory.kernel.errors import LocutoryError
 from locutory.kernel.jobs.depths import served_queues
 from locutory.kernel.settings import Settings
 from locutory.products.calls.records import service as records
+from locutory.products.calls.records.contract import Stage
 from locutory.products.calls.records.schemas import CallRead
 from locutory.products.calls.sources import operator
 from locutory.products.calls.sources.folder import Recording, recordings
 
-_FRESH_S = 90.0
 _LOOK_S = 0.2
 _FINAL = ("done", "failed", "skipped")
 
@@ -75,22 +75,33 @@ async def _offer_all(
 
 
 async def _wait(server: Server, db: Database, callids: Sequence[str], console: Console) -> None:
-    """Until every call has ended; Ctrl-C leaves the rest queued."""
-    async with db.bound_to(None).read() as session:
-        served = await served_queues(session, _FRESH_S)
+    """Until every call has ended; Ctrl-C leaves the rest queued.
+
+    Where no worker lives, this process works the queues itself, also when one dies meanwhile.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    working = None
-    if not {"transcribe", "analyze", "index"} <= served:
-        working = asyncio.create_task(server.worker().run(stop))
+    working = asyncio.create_task(_work_if_nobody_does(server, stop))
+    working.add_done_callback(lambda _: stop.set())
     try:
         await _watch(db, set(callids), stop, console)
     finally:
         stop.set()
-        if working is not None:
-            await working
+        await working
+
+
+async def _work_if_nobody_does(server: Server, stop: asyncio.Event) -> None:
+    silent_s = server.settings.jobs.silent_s
+    while not stop.is_set():
+        async with server.storage.read(None) as session:
+            served = await served_queues(session, silent_s)
+        if not set(Stage) <= served:
+            await server.worker().run(stop)
+            return
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), server.settings.jobs.heartbeat_s)
 
 
 async def _watch(db: Database, left: set[str], stop: asyncio.Event, console: Console) -> None:

@@ -20,6 +20,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
     for command in (serve, worker, migrate, routes, doctor, demo):
         app.command()(command)
+    app.command(name="add-user")(add_user)
 
 
 def serve(
@@ -88,6 +89,20 @@ def migrate(
     if grant_to is not None:
         schema.grant(schema.async_url(url), grant_to)
     print(f"schema: {before or 'empty'} -> {schema.head()}")
+
+
+def add_user(
+    email: Annotated[str, typer.Option(help="the login")],
+    name: Annotated[str, typer.Option(help="the person's name")],
+    admin: Annotated[bool, typer.Option("--admin", help="may enter every business")] = False,
+    bid: Annotated[str | None, typer.Option(help="a business to join")] = None,
+    role: Annotated[str, typer.Option(help="the role there")] = "calls:business_admin",
+) -> None:
+    """Make a login and print its one-time password."""
+    from locutory.cli.people import make_user
+
+    password = run_async(make_user(Settings(), email, name, admin=admin, bid=bid, role=role))
+    print(f"{email} may log in with {password} and must then set a password (POST /auth/password)")
 
 
 def routes() -> None:

@@ -22,7 +22,7 @@ def print_table(rows: Sequence[dict[str, Any]], *, waited: bool) -> None:
         ("score", "right"),
         ("status", "left"),
     ):
-        table.add_column(name, justify="right" if justify == "right" else "left")
+        table.add_column(name, justify="right" if justify == "right" else "left", overflow="fold")
     for row in rows:
         colour = _COLOURS.get(row["status"], "default")
         table.add_row(
@@ -46,5 +46,5 @@ def _number(value: float | None, form: str) -> str:
 def _why(row: dict[str, Any]) -> str:
     parts = [part for part in (row["reason"], row["detail"]) if part]
     if not row["has_words"] and row["status"] == "done":
-        parts.append("no words: turns and figures only")
+        parts.append("no words")
     return f" [dim]{' · '.join(parts)}[/]" if parts else ""

@@ -6,10 +6,12 @@ Headers follow the IETF draft on RateLimit fields: `RateLimit-Limit`, `RateLimit
 
 import math
 import time
-from typing import Any, Final
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final, Protocol
 
 from fastapi import Depends, Request, Response
-from limits import RateLimitItem, parse
+from limits import RateLimitItem, WindowStats, parse
 from limits.aio.strategies import MovingWindowRateLimiter
 from limits.errors import ConfigurationError, StorageError
 from limits.storage import storage_from_string
@@ -19,6 +21,7 @@ from locutory.kernel.settings import LimitSettings
 from locutory.kernel.telemetry.logs import get_logger
 
 DEFAULT: Final = "default"
+_SWEEP_S = 60.0
 
 
 class RateExceededError(RateLimitedError):
@@ -28,6 +31,70 @@ class RateExceededError(RateLimitedError):
         """`headers` go out with the 429."""
         self.headers = headers
         super().__init__(retry_after=retry_after)
+
+
+class Windows(Protocol):
+    """Moving windows, one per rate and name."""
+
+    async def hit(self, item: RateLimitItem, *identifiers: str) -> bool:
+        """Count one request; False, uncounted, where the window is full."""
+        ...
+
+    async def get_window_stats(self, item: RateLimitItem, *identifiers: str) -> WindowStats:
+        """When the oldest request leaves the window (epoch seconds), and how many are free."""
+        ...
+
+
+class MemoryWindows:
+    """Windows of this process: a queue of times per name, a few operations a hit.
+
+    The library's own memory store starts a task and hops to a thread for each hit.
+    """
+
+    def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
+        """`clock` gives epoch seconds."""
+        self._clock = clock
+        self._times: dict[str, deque[float]] = {}
+        self._spans_s: dict[str, int] = {}
+        self._sweep_at = 0.0
+
+    async def hit(self, item: RateLimitItem, *identifiers: str) -> bool:
+        now = self._clock()
+        if now >= self._sweep_at:
+            self._sweep(now)
+        name = item.key_for(*identifiers)
+        times = self._current(name, item, now)
+        if len(times) >= item.amount:
+            return False
+        times.append(now)
+        self._times[name], self._spans_s[name] = times, item.get_expiry()
+        return True
+
+    async def get_window_stats(self, item: RateLimitItem, *identifiers: str) -> WindowStats:
+        now = self._clock()
+        times = self._current(item.key_for(*identifiers), item, now)
+        oldest = times[0] if times else now
+        return WindowStats(oldest + item.get_expiry(), item.amount - len(times))
+
+    def _current(self, name: str, item: RateLimitItem, now: float) -> deque[float]:
+        times = self._times.get(name)
+        if times is None:
+            return deque()
+        begin = now - item.get_expiry()
+        while times and times[0] < begin:
+            times.popleft()
+        return times
+
+    def _sweep(self, now: float) -> None:
+        """Forget names that have not come for a whole window."""
+        self._sweep_at = now + _SWEEP_S
+        idle = [
+            name
+            for name, times in self._times.items()
+            if not times or times[-1] < now - self._spans_s[name]
+        ]
+        for name in idle:
+            del self._times[name], self._spans_s[name]
 
 
 class Limiter:
@@ -73,7 +140,9 @@ def _rate(group: str, text: str) -> RateLimitItem:
         raise ConfigError(f"rate {group!r} is written like 60/minute") from error
 
 
-def _strategy(storage: str) -> MovingWindowRateLimiter:
+def _strategy(storage: str) -> Windows:
+    if storage == LimitSettings().storage:
+        return MemoryWindows()
     options = {"implementation": "redispy"} if storage.startswith("async+redis") else {}
     try:
         return MovingWindowRateLimiter(

@@ -51,6 +51,16 @@ class JobSettings(BaseModel):
     keep_done_hours: int = Field(default=72, ge=0)
     drain_s: float = Field(default=30.0, ge=0)
 
+    @property
+    def heartbeat_s(self) -> float:
+        """How often a worker says that it lives and prolongs its leases."""
+        return min(30.0, self.lease_s / 4)
+
+    @property
+    def silent_s(self) -> float:
+        """After so long without a heartbeat a worker counts as gone: three were missed."""
+        return 3 * self.heartbeat_s
+
 
 class CryptoSettings(BaseModel):
     """The key ring, `id:base64,id:base64`; the first id encrypts. Empty: made at first start."""
@@ -66,6 +76,9 @@ class HttpSettings(BaseModel):
     )
     connect_timeout_s: float = 10.0
     idle_timeout_s: float = 60.0
+    fetch_timeout_s: float = Field(
+        default=120.0, gt=0, description="a download's time; large ones get 1 s for each 64 kB"
+    )
 
 
 class LimitSettings(BaseModel):
@@ -74,6 +87,12 @@ class LimitSettings(BaseModel):
     storage: str = "async+memory://"
     default: str = "1200/minute"
     login: str = "60/minute"
+
+
+class MediaSettings(BaseModel):
+    """Recordings."""
+
+    max_audio_bytes: int = Field(default=512 * 1024 * 1024, ge=1)
 
 
 class SttSettings(BaseModel):
@@ -117,6 +136,7 @@ class Settings(BaseSettings):
     crypto: CryptoSettings = CryptoSettings()
     http: HttpSettings = HttpSettings()
     limits: LimitSettings = LimitSettings()
+    media: MediaSettings = MediaSettings()
     stt: SttSettings = SttSettings()
     llm: LlmSettings = LlmSettings()
 

@@ -81,6 +81,30 @@ async def test_a_quoted_question_brings_its_reply(
     assert [c.turn_idx for c in answer.citations] == [1, 2, 2]
 
 
+async def test_a_name_finds_the_call_and_the_other_words_the_sentence(
+    file: File, knowledge: Knowledge, places: list[Place]
+) -> None:
+    await file("c1", "Who is speaking?", "Alma Brandt. I want a kitchen.", "Zenith is cheaper.")
+    await file("c2", "Who is speaking?", "Theo Vance. I want a garage.", "Redbrick is cheaper.")
+
+    answer = await ask(knowledge, places, "Which firm did Alma Brandt find cheaper?")
+
+    assert answer.answer.startswith("Zenith is cheaper. [1]")
+    assert {citation.source_id for citation in answer.citations} == {"c1"}
+
+
+async def test_what_follows_is_quoted_with_the_sentence(
+    file: File, knowledge: Knowledge, places: list[Place]
+) -> None:
+    await file("c1", "I suggest a visit to measure everything.", "Monday at four. Bye.", "Bye.")
+
+    answer = await ask(knowledge, places, "When is the visit?")
+
+    assert answer.answer == (
+        "I suggest a visit to measure everything. [1] Monday at four. [2] Bye. [3]"
+    )
+
+
 @pytest.mark.parametrize(
     "question",
     [

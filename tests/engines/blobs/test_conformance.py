@@ -50,3 +50,16 @@ async def test_what_is_missing_or_deleted_says_so(blobs: BlobStore) -> None:
 async def test_a_key_cannot_leave_the_store(blobs: BlobStore, key: str) -> None:
     with pytest.raises(ValueError, match="not a blob key"):
         await blobs.put(key, b"x")
+
+
+async def test_a_half_written_file_is_no_blob_and_goes_at_the_next_start(tmp_path: Path) -> None:
+    half = tmp_path / "blobs" / ".partial" / "of-a-dead-process" / "blob"
+    half.parent.mkdir(parents=True)
+    half.write_bytes(b"ha")
+
+    blobs = LocalBlobs(tmp_path / "blobs")
+
+    assert [key async for key in blobs.keys("")] == []
+    assert not half.exists()
+    with pytest.raises(ValueError, match="not a blob key"):
+        await blobs.get(".partial/of-a-dead-process/blob")

@@ -9,13 +9,9 @@ import pytest
 import soundfile
 
 from locutory.engines.media.base import AudioEmptyError
-from locutory.engines.stt.acoustic import (
-    FALSE_STEREO,
-    ONE_VOICE,
-    AcousticSTT,
-    hear,
-)
+from locutory.engines.stt.acoustic import FALSE_STEREO, ONE_VOICE, hear
 from locutory.engines.stt.base import NO_SPEECH, Part, STTRequest
+from locutory.engines.stt.embedded import AcousticSTT
 from locutory.engines.stt.registry import get_stt_provider
 from locutory.kernel.errors import ConfigError, InputError
 

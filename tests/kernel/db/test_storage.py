@@ -159,6 +159,26 @@ async def test_a_full_disk_is_said_and_nothing_is_lost(storage: Storage) -> None
     assert await count(storage, ONE) == 2
 
 
+async def test_a_full_disk_refuses_all_that_was_to_be_committed_together(storage: Storage) -> None:
+    if not storage.is_sqlite:
+        pytest.skip("a server's disk is not ours to fill")
+
+    async def limit(tx: Session) -> None:
+        pages = (await tx.execute(text("PRAGMA page_count"))).scalar_one()
+        await tx.execute(text(f"PRAGMA max_page_count = {pages + 5}"))
+
+    await storage.database().write(limit)
+    sizes = [1, 1, 1_000_000, 1, 1]
+
+    ends = await asyncio.gather(
+        *(put(storage, ONE, _large({"note": "x" * size})) for size in sizes),
+        return_exceptions=True,
+    )
+
+    assert await count(storage, ONE) == sum(end is None for end in ends)
+    assert {type(end) for end in ends if end is not None} == {StorageUnavailableError}
+
+
 def _large(figures: dict[str, str]) -> CallMetric:
     return CallMetric(call_id=uuid4(), transcript_version=1, basis="channel", figures=figures)
 
@@ -189,3 +209,21 @@ async def test_postgresql_fences_even_what_our_hook_would_miss(storage: Storage)
             connection.execute(text(f"DROP OWNED BY {role}"))
             connection.execute(text(f"DROP ROLE {role}"))
         engine.dispose()
+
+
+async def test_another_process_is_woken_after_a_commit(storage: Storage) -> None:
+    if storage.is_sqlite:
+        pytest.skip("on SQLite other processes look by themselves")
+    other = Storage(storage.url)
+    await other.open()
+    woken = other.signals.listen("jobs")
+
+    async def tell(tx: Session) -> None:
+        tx.signal("jobs")
+
+    async with asyncio.timeout(10):
+        while not woken.is_set():  # the other's LISTEN takes a moment
+            await storage.database().write(tell)
+            await asyncio.sleep(0.02)
+
+    await other.close()

@@ -22,6 +22,7 @@ from locutory.capabilities.interactions.contract import Transcript
 from locutory.engines.llm.base import LLM
 from locutory.kernel.clock import utc_now
 from locutory.kernel.db import Database, Session
+from locutory.kernel.failpoints import failpoint
 from locutory.kernel.provenance import Source
 
 _KEPT = timedelta(days=30)
@@ -59,6 +60,7 @@ class StoredAnswers:
             )
 
         await self.db.write(store)
+        failpoint("analysis.answer.kept")
 
 
 @dataclass(slots=True)

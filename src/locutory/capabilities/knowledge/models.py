@@ -41,8 +41,13 @@ class KnowledgeChunk(TenantModel):
     revision: Mapped[int]  # of the collection, when this was stored
 
     __table_args__ = (
-        UniqueConstraint("tenant_id", "collection", "source_id", "version", "chunk_no"),
+        UniqueConstraint(
+            *("tenant_id", "collection", "source_id", "version", "chunk_no"),
+            name="uq_knowledge_chunk_place",
+        ),
         Index("ix_knowledge_chunk_fts", "fts_id", unique=True),
+        # the session adds the tenant: beside it, SQLite leaves the primary key for long id lists
+        Index("ix_knowledge_chunk_own", "tenant_id", "id"),
         Index("ix_knowledge_chunk_new", "tenant_id", "collection", "revision"),
         Index("ix_knowledge_chunk_occurred", "tenant_id", "collection", "occurred_at"),
     )

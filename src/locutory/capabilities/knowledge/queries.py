@@ -52,6 +52,12 @@ async def visible_ids(db: Session, collection: str, narrowing: Narrowing) -> Seq
     return (await db.scalars(select(_C.id).where(*conditions(collection, narrowing)))).all()
 
 
+async def sources_of(db: Session, ids: Collection[UUID]) -> dict[UUID, str]:
+    """The source of each of these chunks; deleted ones are missing."""
+    rows = await db.execute(select(_C.id, _C.source_id).where(_C.id.in_(ids)))
+    return {row.id: row.source_id for row in rows}
+
+
 async def found(db: Session, ids: Collection[UUID]) -> Sequence[Row[Any]]:
     """What a hit shows of these chunks, in no order; deleted ones are missing."""
     return (await db.execute(select(*_FOUND).where(_C.id.in_(ids)))).all()

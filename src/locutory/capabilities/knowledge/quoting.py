@@ -12,7 +12,8 @@ SUPPORT = 0.6  # of the question's content words in one chunk; below, there is n
 _NEAR_BEST = 0.6
 _MOST_ANSWERS = 3
 _MOST_SUMMARY = 5
-_OF_A_REPLY = 2  # sentences of the turn that replies to a quoted question
+_OF_A_REPLY = 2  # sentences of the turn that replies to what is quoted
+_NAME_WEIGHT = 0.25
 _QUESTION_WEIGHT = 0.8  # a statement with the same words says more
 
 
@@ -37,16 +38,26 @@ def supported(question: str, hits: Sequence[Hit]) -> list[Hit]:
 
 
 def answer(question: str, hits: Sequence[Hit]) -> list[Quote]:
-    """The sentences that say most of what is asked; a quoted question brings its reply."""
+    """The sentences that say most of what is asked, each with what goes on from it.
+
+    A sentence weighs more in a chunk that has more of the question: the caller's name is said
+    once, what the question wants of the caller elsewhere.
+    """
     weights = _weights(question, hits)
-    scored = [(_score(quote.text, weights), quote) for quote in _quotes(hits)]
+    wanted = weights.keys()
+    scored = [
+        (_score(quote.text, weights) * fit, quote)
+        for hit in hits
+        for fit in (share_found(wanted, content_stems(hit.text)) ** 2,)
+        for quote in _quotes([hit])
+    ]
     best = max((score for score, _ in scored), default=0.0)
     if not best:
         return []
     near = [pair for pair in scored if pair[0] >= _NEAR_BEST * best]
     ordered = [quote for _, quote in sorted(near, key=lambda pair: -pair[0])]  # stable: by rank
     chosen = _unique(ordered)[:_MOST_ANSWERS]
-    return _unique([said for quote in chosen for said in (quote, *_replies(quote))])
+    return _unique([said for quote in chosen for said in (quote, *_goes_on(quote))])
 
 
 def summary(question: str, hits: Sequence[Hit]) -> list[Quote]:
@@ -67,10 +78,15 @@ def _quotes(hits: Sequence[Hit]) -> list[Quote]:
 
 
 def _weights(question: str, hits: Sequence[Hit]) -> dict[str, float]:
-    """A weight for each content stem: the fewer hits have it, the more it tells."""
+    """A weight for each content stem: the fewer hits have it, the more it tells.
+
+    A name (capitalised inside the question) tells which conversation, seldom what was said in it.
+    """
+    names = content_stems(" ".join(word for word in question.split()[1:] if word[:1].isupper()))
     texts = [content_stems(hit.text) for hit in hits]
     return {
         one: math.log1p(len(texts) / max(1, sum(one in stems for stems in texts)))
+        * (_NAME_WEIGHT if one in names else 1.0)
         for one in content_stems(question)
     }
 
@@ -81,12 +97,17 @@ def _score(sentence: str, weights: dict[str, float]) -> float:
     return score * _QUESTION_WEIGHT if sentence.endswith("?") else score
 
 
-def _replies(quote: Quote) -> list[Quote]:
-    if not quote.text.endswith("?"):
-        return []
+def _goes_on(quote: Quote) -> list[Quote]:
+    """The next sentence of the same turn; after its end, or a question, what the other replies."""
+    said = sentences(quote.line.text)
+    rest = said[said.index(quote.text) + 1 :][:1]
+    if rest and not quote.text.endswith("?"):
+        return [Quote(quote.hit, quote.line, rest[0])]
     lines = quote.hit.lines
     after = lines[lines.index(quote.line) + 1 :][:1]
-    return [Quote(quote.hit, line, s) for line in after for s in sentences(line.text)[:_OF_A_REPLY]]
+    others = [line for line in after if line.role != quote.line.role]
+    replies = [(line, s) for line in others for s in sentences(line.text)[:_OF_A_REPLY]]
+    return [Quote(quote.hit, line, text) for line, text in replies]
 
 
 def _fullest(hit: Hit, wanted: frozenset[str]) -> Quote | None:

@@ -184,9 +184,10 @@ async def _hits(
     db: Database, ranked: Sequence[tuple[UUID, float]], *, place: str, limit: int
 ) -> list[Hit]:
     async with db.read() as session:
-        rows = {row.id: row for row in await queries.found(session, [id_ for id_, _ in ranked])}
-    kept = fusion.spread(ranked, {id_: row.source_id for id_, row in rows.items()}, limit=limit)
-    return [_hit(rows[id_], score, place) for id_, score in kept]
+        sources = await queries.sources_of(session, [id_ for id_, _ in ranked])
+        kept = fusion.spread(ranked, sources, limit=limit)
+        rows = {row.id: row for row in await queries.found(session, [id_ for id_, _ in kept])}
+    return [_hit(rows[id_], score, place) for id_, score in kept if id_ in rows]
 
 
 def _hit(row: Any, score: float, place: str) -> Hit:

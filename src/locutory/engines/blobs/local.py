@@ -2,39 +2,57 @@
 
 import asyncio
 import contextlib
+import io
 import os
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cached_property
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, BinaryIO
 
 from locutory.engines.blobs.base import BlobMissing
+from locutory.kernel.failpoints import failpoint
+from locutory.kernel.scratch import sweep, work_folder
+
+_STAGING = ".partial"
+_CHUNK = 1024 * 1024
+
+if TYPE_CHECKING:
+    from obstore.store import LocalStore
 
 
 class LocalBlobs:
-    """A directory. Files appear by rename and are synced before a put answers."""
+    """A directory. Files are synced, then appear by rename; what a dead process left is swept."""
 
     def __init__(self, root: Path) -> None:
-        from obstore.store import LocalStore
-
         root.mkdir(parents=True, exist_ok=True)
         self._root = root.resolve()
-        self._store = LocalStore(self._root)
+        self._staging = self._root / _STAGING
+        sweep(self._staging)
+
+    @cached_property
+    def _store(self) -> "LocalStore":
+        from obstore.store import LocalStore
+
+        return LocalStore(self._root)
 
     def _path(self, key: str) -> Path:
         parts = PurePosixPath(key).parts
-        if not parts or key.startswith("/") or ".." in parts or "." in parts:
+        if not parts or key.startswith("/") or ".." in parts or parts[0] == _STAGING:
             raise ValueError(f"not a blob key: {key!r}")
         return self._root.joinpath(*parts)
 
     async def put(self, key: str, data: bytes) -> None:
-        path = self._path(key)
-        await self._store.put_async(key, data)
-        await asyncio.to_thread(_sync, path)
+        target = self._path(key)
+        async with work_folder(self._staging) as folder:
+            await asyncio.to_thread(_publish, io.BytesIO(data), folder / "blob", target)
 
     async def put_file(self, key: str, path: Path) -> None:
         target = self._path(key)
-        await self._store.put_async(key, path)
-        await asyncio.to_thread(_sync, target)
+        async with work_folder(self._staging) as folder:
+            with await asyncio.to_thread(path.open, "rb") as source:
+                await asyncio.to_thread(_publish, source, folder / "blob", target)
 
     async def get(self, key: str) -> bytes:
         self._path(key)
@@ -66,14 +84,26 @@ class LocalBlobs:
     async def keys(self, prefix: str) -> AsyncIterator[str]:
         async for batch in self._store.list(prefix):
             for entry in batch:
-                yield entry["path"]
+                if not entry["path"].startswith(f"{_STAGING}/"):
+                    yield entry["path"]
+
+
+def _publish(source: BinaryIO, draft: Path, target: Path) -> None:
+    """Copy to `draft`, and only when that is on the disk let it be `target`."""
+    with draft.open("wb") as file:
+        shutil.copyfileobj(source, file, _CHUNK)
+        file.flush()
+        os.fsync(file.fileno())
+    failpoint("blobs.drafted")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft.replace(target)
+    _sync(target.parent)
 
 
 def _sync(path: Path) -> None:
-    """Flush the file and its directory entry."""
-    for target in (path, path.parent):
-        handle = os.open(target, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+    """Flush a directory's entries."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

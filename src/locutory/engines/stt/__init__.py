@@ -11,7 +11,7 @@ from locutory.engines.stt.base import (
 )
 from locutory.engines.stt.listening import listen
 from locutory.engines.stt.registry import get_stt_provider
-from locutory.engines.stt.sidecar import parse_sidecar
+from locutory.engines.stt.sidecar import SidecarInvalidError, parse_sidecar
 
 __all__ = [
     "BaseSTT",
@@ -21,6 +21,7 @@ __all__ = [
     "STTRequest",
     "STTResult",
     "Segment",
+    "SidecarInvalidError",
     "get_stt_provider",
     "listen",
     "parse_sidecar",

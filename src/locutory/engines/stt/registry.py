@@ -16,7 +16,7 @@ def get_stt_provider(
     Raises ConfigError for a name that nobody registered.
     """
     if name in ("auto", "embedded"):
-        from locutory.engines.stt.acoustic import AcousticSTT
+        from locutory.engines.stt.embedded import AcousticSTT
 
         return AcousticSTT(pool=pool)
     if name == "stub":

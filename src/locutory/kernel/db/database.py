@@ -20,13 +20,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from structlog.contextvars import get_contextvars
 
 from locutory.kernel.db.dialect import (
+    in_transaction,
     is_sqlite,
     is_storage_failure,
     read_engine,
     sqlite_write_engine,
 )
+from locutory.kernel.db.listening import listen
 from locutory.kernel.db.session import Session
 from locutory.kernel.errors import StorageUnavailableError
+from locutory.kernel.failpoints import failpoint
 from locutory.kernel.settings import Settings
 from locutory.kernel.signals import Signals
 
@@ -76,9 +79,11 @@ class Storage:
         )
 
     async def open(self) -> None:
-        """Start the writer task."""
+        """Start the writer task, or on PostgreSQL the one that hears other processes."""
         if self._writer is not None:
             self._task = asyncio.create_task(self._write_loop(self._writer), name="writer")
+        else:
+            self._task = asyncio.create_task(listen(self.url, self.signals), name="listener")
 
     async def close(self) -> None:
         """Finish what waits, then let go of every connection."""
@@ -140,7 +145,9 @@ class Storage:
                     await session.execute(
                         _NOTIFY, {"names": ",".join(names)}, execution_options={"fenced": True}
                     )
+                failpoint("db.before_commit")
                 await session.commit()
+                failpoint("db.committed")
         except Exception as error:
             raise _translated(error) from error
         finally:
@@ -165,7 +172,9 @@ class Storage:
                 await connection.begin()
                 for waiting in batch:
                     await self._run_one(connection, waiting)
+                failpoint("db.before_commit")
                 await connection.commit()
+                failpoint("db.committed")
         except Exception as error:
             for waiting in batch:
                 waiting.error = waiting.error or _translated(error)
@@ -199,6 +208,9 @@ class Storage:
             await session.commit()
         except Exception as error:
             waiting.error = _translated(error)
+            if not await in_transaction(connection):
+                # SQLite gave up the whole transaction: what the batch wrote before is gone as well
+                raise StorageUnavailableError(retry_after=1) from error
             await session.rollback()
         finally:
             await session.close()

@@ -27,7 +27,7 @@ from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.exc import DBAPIError, OperationalError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import AsyncAdaptedQueuePool, Pool
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -157,8 +157,15 @@ def is_storage_failure(error: BaseException) -> bool:
         "connect",
         "terminat",
         "closed",
+        "no such savepoint",  # SQLite ended the transaction by itself: full, out of memory
     )
     return any(sign in words for sign in signs)
+
+
+async def in_transaction(connection: AsyncConnection) -> bool:
+    """Whether SQLite still holds the transaction that was begun; a full disk makes it let go."""
+    raw = await connection.get_raw_connection()
+    return bool(raw.driver_connection and raw.driver_connection.in_transaction)
 
 
 def is_sqlite(url: str) -> bool:

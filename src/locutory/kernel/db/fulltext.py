@@ -12,6 +12,7 @@ from typing import Any, TypeVarTuple
 from uuid import UUID
 
 from sqlalchemy import (
+    CTE,
     ColumnElement,
     Connection,
     Select,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     func,
     literal,
     literal_column,
+    select,
     table,
     text,
 )
@@ -112,7 +114,9 @@ def ranked(
         return statement.where(literal(False))
     if _is_sqlite(session):
         match = " OR ".join(f'"{word}"' for word in any_word)
-        return _matching(session, statement, model, match).order_by(column("rank"))
+        matches = _matches(session, model, match, "rowid", "rank")
+        joined = statement.join(matches, matches.c.rowid == _row_number(model))
+        return joined.order_by(matches.c.rank, model.id)
     question = func.to_tsquery(_SIMPLE, " | ".join(f"'{word}'" for word in any_word))
     stored = _stored_words(model)
     return statement.where(stored.op("@@")(question)).order_by(
@@ -129,7 +133,8 @@ def containing(
         return statement.where(literal(False))
     if _is_sqlite(session):
         match = " OR ".join(f'"{" ".join(words)}"' for words in known)
-        return _matching(session, statement, model, match)
+        matches = _matches(session, model, match, "rowid")
+        return statement.join(matches, matches.c.rowid == _row_number(model))
     any_phrase: ColumnElement[Any] = func.phraseto_tsquery(_SIMPLE, " ".join(known[0]))
     for words in known[1:]:
         any_phrase = any_phrase.op("||")(func.phraseto_tsquery(_SIMPLE, " ".join(words)))
@@ -140,13 +145,14 @@ def _stored_words(model: type[TenantModel]) -> ColumnElement[Any]:
     return literal_column(f"{model.__tablename__}.words")
 
 
-def _matching(
-    session: Session, statement: Select[*_Columns], model: type[TenantModel], match: str
-) -> Select[*_Columns]:
+def _matches(session: Session, model: type[TenantModel], match: str, *columns: str) -> CTE:
+    """What the FTS5 table finds, once: else SQLite may ask it anew for each row of the table."""
     name = f"{model.__tablename__}_fts"
-    index = table(name, column("rowid"))
+    index = table(name, *(column(one) for one in columns))
     bounded = f"scope:{_scope(session.tenant_id)} AND text:({match})"
-    row_number: ColumnElement[int] = literal_column(f"{model.__tablename__}.fts_id")
-    return statement.join(index, index.c.rowid == row_number).where(
-        literal_column(name).op("MATCH")(bounded)
-    )
+    found = select(*index.c).where(literal_column(name).op("MATCH")(bounded))
+    return found.cte("matches").prefix_with("MATERIALIZED")
+
+
+def _row_number(model: type[TenantModel]) -> ColumnElement[int]:
+    return literal_column(f"{model.__tablename__}.fts_id")

@@ -6,6 +6,7 @@ an event also enqueues its deliveries: told once, delivered once, whatever dies 
 
 import asyncio
 import contextlib
+import time
 from collections import defaultdict
 from typing import Any
 from uuid import UUID
@@ -28,6 +29,7 @@ log = structlog.get_logger(__name__)
 
 _BATCH = 1000
 _SWEEP_S = 1.0
+_FORGET_EVERY_S = 60.0
 _FENCED = {"fenced": True}
 _event = table_of(EventRow)
 _audit = table_of(AuditRow)
@@ -41,6 +43,17 @@ _NUMBER_AUDIT = (
     .values(seq=bindparam("number"), hash=bindparam("link"))
 )
 _LOCK = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:key, 0))")
+_KEEP_MS = 24 * 3_600_000
+_FORGET = text(
+    """
+    DELETE FROM kernel_event WHERE id IN (
+        SELECT e.id FROM kernel_event e JOIN kernel_seal s
+            ON s.tenant_id = e.tenant_id AND s.log = 'event'
+        WHERE e.seq IS NOT NULL AND e.at_ms < :before AND e.seq < s.seq
+        ORDER BY e.id LIMIT 500
+    )
+    """
+)
 _SET_SEAL = text(
     """
     INSERT INTO kernel_seal (tenant_id, log, seq, hash) VALUES (:tenant, :log, :seq, :hash)
@@ -67,6 +80,7 @@ class Sealer:
     async def run(self, stop: asyncio.Event) -> None:
         """Seal whenever a commit says so, and look by itself each second."""
         wake = self._storage.signals.listen("unsealed")
+        forgot = time.monotonic()
         stopper = asyncio.create_task(stop.wait())
         stopper.add_done_callback(lambda _: wake.set())
         try:
@@ -75,6 +89,9 @@ class Sealer:
                 try:
                     while await self.seal() >= _BATCH:
                         pass
+                    if time.monotonic() - forgot > _FORGET_EVERY_S:
+                        forgot = time.monotonic()
+                        await self.forget()
                 except Exception:
                     log.exception("sealing failed")
                 with contextlib.suppress(TimeoutError):
@@ -93,8 +110,19 @@ class Sealer:
         failpoint("events.sealed")
         return count
 
+    async def forget(self) -> None:
+        """Delete a batch of events that are more than a day old; the last one of a tenant stays."""
+
+        async def drop(tx: Session) -> None:
+            before = await queue.clock_ms(tx) - _KEEP_MS
+            await tx.execute(_FORGET, {"before": before}, execution_options=_FENCED)
+
+        await self._storage.database().write(drop)
+
     async def _seal(self, tx: Session) -> int:
-        return await self._seal_events(tx) + await self._seal_audit(tx)
+        count = await self._seal_events(tx) + await self._seal_audit(tx)
+        failpoint("events.numbered")
+        return count
 
     async def _seal_events(self, tx: Session) -> int:
         rows = await self._unsealed(tx, _event, "event")

@@ -210,6 +210,7 @@ class HttpClient:
         bounds = limits or fetching.FetchLimits(
             connect_s=self._settings.connect_timeout_s,
             idle_s=self._settings.idle_timeout_s,
+            floor_s=self._settings.fetch_timeout_s,
         )
         download = fetching.Fetch(
             self._gated_session(),

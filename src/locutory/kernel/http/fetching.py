@@ -13,6 +13,7 @@ from yarl import URL
 
 from locutory.kernel.clock import Clock, utc_now
 from locutory.kernel.errors import InputError, StorageUnavailableError, TooLargeError
+from locutory.kernel.failpoints import failpoint
 from locutory.kernel.http.connections import network_errors
 from locutory.kernel.http.gate import Gate, UrlBlockedError
 from locutory.kernel.http.replies import RemoteUnavailableError, remote_error
@@ -205,6 +206,7 @@ class Fetch:
             async for chunk in response.content.iter_chunked(CHUNK_BYTES):
                 self._check_size(sink.size + len(chunk))
                 await sink.feed(chunk)
+                failpoint("http.fetch.chunk")
         except (aiohttp.ClientPayloadError, aiohttp.ClientConnectionError) as error:
             if isinstance(error, TimeoutError) or not _is_strong(etag):
                 raise

@@ -36,6 +36,13 @@ _EXPIREDS = {
     )
     for name, lock in (("sqlite", ""), ("postgresql", "FOR UPDATE SKIP LOCKED"))
 }
+# Several jobs may find the same closed door at once; the first one's words stay.
+_CLOSE = text(
+    """
+    INSERT INTO kernel_job_gate (tenant_id, queue, state, code, detail, since_ms)
+    VALUES (:tenant, :queue, 'blocked', :code, :detail, :now) ON CONFLICT DO NOTHING
+    """
+).bindparams(bindparam("tenant", type_=Uuid()))
 _FORGET = text(
     f"""
     DELETE FROM kernel_job WHERE id IN (
@@ -86,18 +93,14 @@ async def still_expired(tx: Session, job: Claimed, at_ms: int) -> bool:
 
 async def close_gate(tx: Session, job: Claimed, failure: Failure, at_ms: int) -> None:
     """Block the tenant's queue: the jobs wait, nothing floods the dead letters."""
-    where = (_gate.c.tenant_id == job.tenant_id, _gate.c.queue == job.queue)
-    if (await tx.execute(select(_gate.c.state).where(*where), execution_options=FENCED)).first():
-        return
     await tx.execute(
-        insert(_gate),
+        _CLOSE,
         {
-            "tenant_id": job.tenant_id,
+            "tenant": job.tenant_id,
             "queue": job.queue,
-            "state": "blocked",
             "code": failure.code,
             "detail": failure.detail,
-            "since_ms": at_ms,
+            "now": at_ms,
         },
         execution_options=FENCED,
     )

@@ -1,6 +1,10 @@
 """What the job engine counts."""
 
+from sqlalchemy import text
+
+from locutory.kernel.db.session import Session
 from locutory.kernel.jobs.contract import Claimed
+from locutory.kernel.jobs.queue import FENCED
 from locutory.kernel.telemetry.metrics import Metrics
 
 
@@ -23,3 +27,35 @@ class JobMetrics:
             self._lost.inc()
         elif outcome not in ("ok", "cancelled"):
             self._retried.labels(outcome).inc()
+
+
+_DEPTHS = text(
+    " UNION ALL ".join(
+        f"SELECT t.slug AS bid, j.queue, '{state}' AS state, count(*) AS n FROM kernel_job j "
+        f"JOIN kernel_tenant t ON t.id = j.tenant_id WHERE j.state = '{state}' "
+        "GROUP BY t.slug, j.queue"
+        for state in ("queued", "delayed", "running", "dead")
+    )
+)
+
+
+class QueueDepth:
+    """How many jobs stand where, read when somebody asks for the metrics."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._depth = metrics.gauge(
+            "queue_depth", "Jobs that have not ended well", ("bid", "stage", "state")
+        )
+        self._dead = metrics.gauge("dlq_depth", "Dead letters", ("bid", "stage"))
+
+    async def refresh(self, session: Session) -> None:
+        """Count anew; what is empty now disappears."""
+        rows = await session.execute(_DEPTHS, execution_options=FENCED)
+        self._depth.clear()
+        self._dead.clear()
+        for bid, stage, state, count in rows:
+            label = self._metrics.bid(bid)
+            self._depth.labels(label, stage, state).inc(count)
+            if state == "dead":
+                self._dead.labels(label, stage).inc(count)

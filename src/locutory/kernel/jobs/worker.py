@@ -211,7 +211,8 @@ class Worker:
         except Exception:
             self._ended = ended + self._ended
             raise
-        failpoint("jobs.claimed")
+        if claimed:
+            failpoint("jobs.claimed")
         for job in claimed:
             self._start(job)
         return pause_s
@@ -349,6 +350,7 @@ class Worker:
     async def _give_up(self, job: Claimed, reason: str) -> None:
         """Cancelled by a person, or given back at shutdown; a lost lease is nobody's to end."""
         if reason == "lease lost":
+            log.warning("lease lost", attempt=job.token)
             return
         state = JobState.CANCELLED if reason == "requested" else JobState.QUEUED
 
@@ -410,11 +412,10 @@ class Worker:
 
     async def _keep(self) -> None:
         """Heartbeats, reaping, schedules and retention, each in its own small transaction."""
-        pause_s = min(30.0, self.settings.lease_s / 4)
         while True:
             await self._survive(self._heartbeat, None)
             await self._survive(self._house, None)
-            await asyncio.sleep(pause_s)
+            await asyncio.sleep(self.settings.heartbeat_s)
 
     async def _heartbeat(self) -> None:
         contexts = {id_: context for id_, (context, _) in self._running.items()}

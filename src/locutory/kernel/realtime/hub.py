@@ -7,6 +7,7 @@ the ring has moved on, or is told to reload if the table has too.
 
 import asyncio
 import contextlib
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from locutory.kernel.events.models import EventRow
 log = structlog.get_logger(__name__)
 
 RING = 1000
+HEARTBEAT_S = 7.5  # a silent client hears something after twice this at the latest
 _POLL_S = 0.5
 _PAGE = 500
 _FENCED = {"fenced": True}
@@ -65,8 +67,10 @@ class _Channel:
         self.last_seq = last_seq
         self.clients = 0
         self.bell = asyncio.Event()
+        self.rung_at = time.monotonic()
 
     def ring_bell(self) -> None:
+        self.rung_at = time.monotonic()
         self.bell.set()
         self.bell = asyncio.Event()
 
@@ -113,6 +117,10 @@ class Hub:
                         await self._feed(tenant_id, channel)
                     except Exception:
                         log.exception("cannot read the event log", tenant=str(tenant_id))
+                    # one clock for all its clients: a timer of their own costs each more than
+                    # the event that it waits for
+                    if time.monotonic() - channel.rung_at >= HEARTBEAT_S:
+                        channel.ring_bell()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(wake.wait(), _POLL_S if self._channels else 60)
         finally:

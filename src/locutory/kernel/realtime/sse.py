@@ -1,16 +1,14 @@
 """A server-sent event stream as a plain ASGI response: one task a client, nothing copied."""
 
 import asyncio
-import contextlib
+import time
 from uuid import UUID
 
 from starlette.background import BackgroundTask
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from locutory.kernel.realtime.hub import RING, Accept, Frame, Hub, encode
-
-HEARTBEAT_S = 15.0
+from locutory.kernel.realtime.hub import HEARTBEAT_S, RING, Accept, Frame, Hub, encode
 
 
 class EventStream(Response):
@@ -35,6 +33,7 @@ class EventStream(Response):
         self._tenant_id = tenant_id
         self._since = since
         self._accept = accept
+        self._sent_at = 0.0
         self.status_code = 200
         self.background = background
         self.body = b""
@@ -50,9 +49,11 @@ class EventStream(Response):
         assert writer is not None
         gone.add_done_callback(lambda task: None if task.cancelled() else writer.cancel("gone"))
         try:
-            position = channel.last_seq if self._since is None else self._since
             await self._send(send, b"retry: 2000\n\n")
-            position = await self._catch_up(send, position)
+            if self._since is None:
+                position = channel.last_seq
+            else:
+                position = await self._catch_up(send, self._since)
             while not self._hub.stopping:
                 bell = channel.bell
                 frames = channel.after(position)
@@ -61,8 +62,10 @@ class EventStream(Response):
                 elif frames:
                     await self._send_frames(send, frames)
                     position = frames[-1].seq
+                elif time.monotonic() - self._sent_at >= HEARTBEAT_S:
+                    await self._send(send, b": still here\n\n")
                 else:
-                    await self._wait(send, bell)
+                    await bell.wait()
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         except asyncio.CancelledError as error:
             if error.args != ("gone",):
@@ -71,13 +74,6 @@ class EventStream(Response):
         finally:
             gone.cancel()
             self._hub.close(self._tenant_id, channel)
-
-    async def _wait(self, send: Send, bell: asyncio.Event) -> None:
-        try:
-            async with asyncio.timeout(HEARTBEAT_S):
-                await bell.wait()
-        except TimeoutError:
-            await self._send(send, b": still here\n\n")
 
     async def _catch_up(self, send: Send, position: int) -> int:
         """Send what the table has past the position; `reset` where it no longer reaches back."""
@@ -101,10 +97,10 @@ class EventStream(Response):
             await self._send(send, b"".join([frame.data for frame in frames]))
 
     async def _send(self, send: Send, body: bytes) -> None:
+        self._sent_at = time.monotonic()
         await send({"type": "http.response.body", "body": body, "more_body": True})
 
 
 async def _until_disconnect(receive: Receive) -> None:
-    with contextlib.suppress(asyncio.CancelledError):
-        while (await receive())["type"] != "http.disconnect":
-            pass
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -9,11 +9,9 @@ INDEX = "calls.index"
 MIN_AUDIO_MS = 1000
 NO_SPEECH = "no_speech"
 
-
-class AudioUrlExpired(LocutoryError):
-    """The recording is no longer at its address; ask the source for a new one."""
-
-    status, code, cls = 422, "AUDIO_URL_EXPIRED", ErrorClass.PERMANENT_INPUT
+AUDIO_URL_EXPIRED = "AUDIO_URL_EXPIRED"
+"""The recording is no longer at its address; ask the source for a new one."""
+AUDIO_TOO_LARGE = "AUDIO_TOO_LARGE"
 
 
 class SidecarUnusable(LocutoryError):

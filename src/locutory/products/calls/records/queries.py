@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, bindparam, func, select
 
 from locutory.kernel.db import Session
+from locutory.kernel.db.base import table_of
 from locutory.kernel.paging import AnySelect, keyset
 from locutory.products.calls.records.contract import CallNotFound
 from locutory.products.calls.records.models import (
@@ -98,6 +99,22 @@ async def page(
 async def find(db: Session, callid: str) -> CallRecord | None:
     """The call with the source system's id."""
     return await db.scalar(select(_R).where(_R.callid == callid))
+
+
+_table = table_of(_R)
+_IS_KNOWN = select(_table.c.id).where(
+    _table.c.tenant_id == bindparam("tenant"), _table.c.callid == bindparam("callid")
+)
+
+
+async def is_known(db: Session, callid: str) -> bool:
+    """Whether the source system's id is taken, without the cost of loading the call."""
+    found = await db.execute(
+        _IS_KNOWN,
+        {"tenant": db.tenant_id, "callid": callid},
+        execution_options={"fenced": True},
+    )
+    return found.first() is not None
 
 
 async def get(db: Session, callid: str) -> CallRecord:

@@ -102,9 +102,11 @@ async def status_counts(db: Database) -> dict[str, int]:
 
 
 async def settled(db: Database, callid: str) -> bool:
-    """Whether nothing more will happen to a call by itself. Raises CallNotFound."""
+    """Whether a call is there and nothing more will happen to it by itself."""
     async with db.read() as session:
-        record = await queries.get(session, callid)
+        record = await queries.find(session, callid)
+    if record is None:
+        return False
     if record.status == Status.DONE:
         return record.stage_state in (StageState.OK, StageState.DEAD)
     return record.status in (Status.FAILED, Status.SKIPPED)

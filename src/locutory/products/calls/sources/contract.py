@@ -11,6 +11,7 @@ from locutory.products.calls.records.contract import Direction
 
 CALLID = re.compile(r"[A-Za-z0-9._:@+-]{1,128}")
 RESERVED = frozenset({"stream", "bulk", "facets", "export"})
+"""What stands in the place of a call id in our own addresses: such a call could not be read."""
 
 
 class Outcome(StrEnum):
@@ -60,14 +61,14 @@ class Taken:
 
 
 class CallidInvalid(InvalidError):
-    """A call id has 1 to 128 of the A-Z a-z 0-9 . _ : @ + - characters."""
+    """A call id has 1 to 128 of A-Z a-z 0-9 . _ : @ + - and is no word of ours, such as stream."""
 
     code = "CALLID_INVALID"
 
 
 def checked_callid(callid: str) -> str:
     """The id itself. Raises CallidInvalid."""
-    if not CALLID.fullmatch(callid):
+    if not CALLID.fullmatch(callid) or callid in RESERVED:
         message = CallidInvalid.__doc__ or ""
         raise CallidInvalid(
             errors=[{"field": "callid", "code": "CALLID_INVALID", "message": message}]

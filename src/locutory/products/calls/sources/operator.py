@@ -12,13 +12,14 @@ from locutory.kernel.auth import queries as tenants
 from locutory.kernel.auth.contract import Tenant, TenantNotFound
 from locutory.kernel.crypto import Secrets
 from locutory.kernel.db import Database, Session, Storage
+from locutory.kernel.failpoints import failpoint
 from locutory.kernel.services import Services
+from locutory.kernel.settings import Settings
 from locutory.products.calls.records.contract import Direction
 from locutory.products.calls.sources.contract import AudioRef, CallOffer, Taken
 from locutory.products.calls.sources.folder import Recording
 from locutory.products.calls.sources.service import take
 from locutory.products.calls.sources.uploads import (
-    MAX_AUDIO_BYTES,
     MAX_SIDECAR_BYTES,
     keep_audio,
     keep_sidecar,
@@ -79,19 +80,20 @@ async def offer(
 
     Without `started_at` the file's time counts as the call's.
     """
-    blobs = services.get(BlobStore)
+    blobs, secrets = services.get(BlobStore), services.get(Secrets)
     assert db.tenant_id is not None
+    limit = services.get(Settings).media.max_audio_bytes
     audio: AudioRef | None = None
     started = started_at
     if recording.path is not None:
-        async with spooled_file(recording.path, scratch, MAX_AUDIO_BYTES) as file:
+        async with spooled_file(recording.path, scratch, limit) as file:
             audio = await keep_audio(blobs, db.tenant_id, recording.callid, file)
         stat = await asyncio.to_thread(recording.path.stat)
         started = started or datetime.fromtimestamp(stat.st_mtime, UTC)
     sidecar = None
     if recording.sidecar is not None:
         async with spooled_file(recording.sidecar, scratch, MAX_SIDECAR_BYTES) as file:
-            sidecar = await keep_sidecar(blobs, db.tenant_id, recording.callid, file)
+            sidecar = await keep_sidecar(blobs, secrets.ring, db.tenant_id, recording.callid, file)
     offered = CallOffer(
         callid=recording.callid,
         audio=audio,
@@ -101,6 +103,7 @@ async def offer(
         started_at=started,
         **described,
     )
-    secrets = services.get(Secrets)
+    failpoint("calls.ingest.files_kept")
     taken = await db.write(lambda tx: take(tx, [offered], actor=OPERATOR, secrets=secrets))
+    failpoint("calls.ingest.committed")
     return taken[0]

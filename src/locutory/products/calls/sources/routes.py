@@ -1,7 +1,6 @@
 """Taking calls in over HTTP. Everything heavy is a job: the answer comes at once."""
 
 from datetime import datetime
-from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request, Response, UploadFile
@@ -10,12 +9,14 @@ from locutory.engines.blobs import BlobStore
 from locutory.kernel.auth.contract import Access, ScopeMissing
 from locutory.kernel.auth.dependencies import SecuredRoute, SettledPrincipal, TheAuth, access
 from locutory.kernel.crypto import Secrets
-from locutory.kernel.db import Storage
+from locutory.kernel.db import Session, Storage
 from locutory.kernel.http.client import HttpClient
 from locutory.kernel.idempotency import Idempotent
 from locutory.kernel.ratelimit import rate_limit
 from locutory.kernel.services import Services
+from locutory.kernel.settings import Settings
 from locutory.products.calls.records.contract import Direction
+from locutory.products.calls.records.counting import CallCounters
 from locutory.products.calls.sources import service
 from locutory.products.calls.sources.schemas import (
     AudioTaken,
@@ -23,16 +24,16 @@ from locutory.products.calls.sources.schemas import (
     PushResult,
     UpdateCall,
     UpdateCallTaken,
-    Upload,
 )
 
 router = APIRouter(
     route_class=SecuredRoute, tags=["calls ingest"], dependencies=[rate_limit("ingest")]
 )
+_PUSH_BYTES = 16 * 1024 * 1024  # 500 calls of 32 kB
 Feeder = Annotated[Access, access("calls:ingest")]
 
 
-@router.post("/ingest/{bid}/calls", response_model=PushResult)
+@router.post("/ingest/{bid}/calls", response_model=PushResult, max_body_size=_PUSH_BYTES)
 async def push_calls(
     request: Request, feeder: Feeder, data: CallsPush, idempotent: Idempotent
 ) -> Response:
@@ -41,9 +42,17 @@ async def push_calls(
     gate, secrets = services.get(HttpClient).gate, services.get(Secrets)
     items = [service.judge(item, gate) for item in data.calls]
     actor = feeder.principal.key
-    return await idempotent.write(
-        feeder.db, lambda tx: service.push(tx, items, actor=actor, secrets=secrets), 200
-    )
+    new = 0
+
+    async def store(tx: Session) -> PushResult:
+        nonlocal new
+        result = await service.push(tx, items, actor=actor, secrets=secrets)
+        new = result.accepted
+        return result
+
+    answer = await idempotent.write(feeder.db, store, 200)
+    await services.get(CallCounters).synced(feeder.tenant.id, "push", new)
+    return answer
 
 
 @router.post("/ingest/{bid}/audio", status_code=202, response_model=AudioTaken)
@@ -62,7 +71,8 @@ async def upload_audio(
 ) -> Response:
     """Upload a recording, with its transcript if there is one."""
     services: Services = request.app.state.services
-    upload = Upload(
+    settings: Settings = request.app.state.settings
+    upload = service.described(
         callid=callid,
         direction=direction,
         customer_phone=customer_phone,
@@ -72,21 +82,25 @@ async def upload_audio(
     )
     offer = await service.receive(
         services.get(BlobStore),
+        services.get(Secrets).ring,
         feeder.tenant.id,
         upload,
         file.file,
         name=file.filename or "",
         transcript=None if transcript is None else transcript.file,
         transcript_name=None if transcript is None else transcript.filename,
-        scratch=Path(request.app.state.settings.data_dir) / "tmp",
+        scratch=settings.data_dir / "tmp",
+        max_audio_bytes=settings.media.max_audio_bytes,
     )
     actor, secrets = feeder.principal.key, services.get(Secrets)
-    return await idempotent.write(
+    answer = await idempotent.write(
         feeder.db, lambda tx: service.upload(tx, offer, actor=actor, secrets=secrets), 202
     )
+    await services.get(CallCounters).synced(feeder.tenant.id, "upload", 1)
+    return answer
 
 
-@router.post("/update-call", response_model=UpdateCallTaken)
+@router.post("/update-call", response_model=UpdateCallTaken, max_body_size=_PUSH_BYTES)
 async def update_call(
     request: Request,
     auth: TheAuth,
@@ -101,7 +115,8 @@ async def update_call(
     services: Services = request.app.state.services
     storage: Storage = request.app.state.storage
     secrets = services.get(Secrets)
-    offer = service.checked(data, services.get(HttpClient).gate)
+    db = storage.database(inside.tenant.id)
+    offer = await service.admit(db, data, services.get(HttpClient).gate, actor=inside.key)
 
     async def store(tx: Any) -> UpdateCallTaken:
         taken = (await service.take(tx, [offer], actor=inside.key, secrets=secrets))[0]
@@ -109,4 +124,6 @@ async def update_call(
             status="ok", bid=data.bid, callid=taken.callid, id=taken.id, result=taken.outcome
         )
 
-    return await idempotent.write(storage.database(inside.tenant.id), store, 200)
+    answer = await idempotent.write(db, store, 200)
+    await services.get(CallCounters).synced(inside.tenant.id, "relay", 1)
+    return answer

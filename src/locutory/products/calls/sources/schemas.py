@@ -1,18 +1,31 @@
 """Wire shapes of ingestion."""
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
+import orjson
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from locutory.products.calls.records.contract import Direction
 from locutory.products.calls.sources.contract import CallOffer
 
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _KINDS = "^(call|meeting|voice_note|roleplay|showroom)$"
 
 
 def _names(*names: str) -> AliasChoices:
     return AliasChoices(*names)
+
+
+def _check_storable(fields: dict[str, Any]) -> None:
+    """Raise ValueError for what parses as JSON and yet no database keeps."""
+    try:
+        text = orjson.dumps(fields)
+    except TypeError as error:  # half a surrogate pair, an integer beyond 64 bits, 255 levels
+        raise ValueError(f"this cannot be stored: {error}") from error
+    if _NUL.search(text):
+        raise ValueError("this cannot be stored: a NUL character")
 
 
 class CallPush(BaseModel):
@@ -57,13 +70,19 @@ class CallPush(BaseModel):
 
     @field_validator("started_at", "ended_at")
     @classmethod
-    def _aware(cls, value: datetime | None) -> datetime | None:
-        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+    def _in_utc(cls, value: datetime | None) -> datetime | None:
+        if value is None:
+            return None
+        try:
+            return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC)
+        except OverflowError as error:
+            raise ValueError("a time beyond the calendar") from error
 
     @model_validator(mode="after")
     def _rest_to_custom(self) -> "CallPush":
         if self.model_extra:
             self.custom = {**self.model_extra, **self.custom}
+        _check_storable(self.model_dump(mode="json", exclude={"started_at", "ended_at"}))
         return self
 
     def offer(self) -> CallOffer:
@@ -116,6 +135,11 @@ class Upload(BaseModel):
     agent_id: str | None
     agent_name: str | None
     started_at: datetime | None
+
+    @model_validator(mode="after")
+    def _storable(self) -> "Upload":
+        _check_storable(self.model_dump(mode="json", exclude={"started_at"}))
+        return self
 
 
 class AudioTaken(BaseModel):

@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 from pathlib import Path
@@ -11,22 +11,24 @@ from uuid import UUID
 
 import orjson
 from pydantic import ValidationError
+from sqlalchemy import insert
 
 from locutory.engines.blobs import BlobStore
 from locutory.engines.media import container_of
 from locutory.kernel.audit import audit
 from locutory.kernel.clock import to_ms, utc_now
-from locutory.kernel.crypto import Aad, Secrets, phone_hash
-from locutory.kernel.db import Session
+from locutory.kernel.crypto import Aad, KeyRing, Secrets, phone_hash
+from locutory.kernel.db import Database, Session
+from locutory.kernel.db.base import table_of
 from locutory.kernel.errors import InvalidError, LocutoryError
 from locutory.kernel.events import emit
 from locutory.kernel.failpoints import failpoint
-from locutory.kernel.http.gate import Gate
+from locutory.kernel.http.gate import Gate, UrlBlockedError
 from locutory.kernel.http_errors import faults
 from locutory.kernel.ids import new_id
 from locutory.kernel.jobs import JobSpec, enqueue
 from locutory.products.calls.records import queries
-from locutory.products.calls.records.contract import CallUpserted, Stage, StageState, Status
+from locutory.products.calls.records.contract import CallUpserted, StageState, Status
 from locutory.products.calls.records.models import CallRecord
 from locutory.products.calls.sources.contract import CallOffer, Outcome, Taken, checked_callid
 from locutory.products.calls.sources.folder import callid_of
@@ -39,13 +41,20 @@ from locutory.products.calls.sources.schemas import (
     Upload,
 )
 from locutory.products.calls.sources.uploads import (
-    MAX_AUDIO_BYTES,
     MAX_SIDECAR_BYTES,
     keep_audio,
     keep_sidecar,
     spooled,
 )
 
+_INSERT = insert(table_of(CallRecord))
+# Every column, so that all rows share one compiled statement; with the model's plain defaults.
+_NEW: dict[str, Any] = {
+    column.name: getattr(column.default, "arg", None)
+    if column.default is not None and column.default.is_scalar
+    else None
+    for column in table_of(CallRecord).columns
+}
 _FUTURE = timedelta(hours=24)
 _DAWN = 631_152_000_000  # 1990: a recorded call from before is a broken clock
 
@@ -101,10 +110,31 @@ def checked(push: CallPush, gate: Gate) -> CallOffer:
     return push.offer()
 
 
+async def admit(db: Database, push: CallPush, gate: Gate, *, actor: str) -> CallOffer:
+    """As `checked`; a blocked address is also noted for the auditors."""
+    try:
+        return checked(push, gate)
+    except UrlBlockedError as error:
+        reason = error.detail
+        await db.write(lambda tx: note_blocked(tx, push.callid, reason, actor=actor))
+        raise
+
+
+async def note_blocked(tx: Session, callid: str, reason: str, *, actor: str) -> None:
+    """Write down that a call came with an address that leads where it must not.
+
+    The address itself stays out: it may carry a signature.
+    """
+    await audit(tx, actor=actor, action="url.blocked", object=f"call:{callid}", reason=reason)
+
+
 async def push(tx: Session, items: Sequence[Judged], *, actor: str, secrets: Secrets) -> PushResult:
     """Register the good items of a batch and answer for each."""
     good = [item.offer for item in items if item.offer is not None]
     taken = iter(await take(tx, good, actor=actor, secrets=secrets) if good else [])
+    for item in items:
+        if isinstance(item.error, UrlBlockedError):
+            await note_blocked(tx, item.callid or "", item.error.detail, actor=actor)
     results = [_rejected(item) if item.offer is None else _result(next(taken)) for item in items]
     duplicates = sum(r.result == Outcome.DUPLICATE for r in results)
     rejected = sum(r.result == "rejected" for r in results)
@@ -116,8 +146,17 @@ async def push(tx: Session, items: Sequence[Judged], *, actor: str, secrets: Sec
     )
 
 
+def described(**fields: Any) -> Upload:
+    """What an upload says of itself. Raises InvalidError with every fault."""
+    try:
+        return Upload(**fields)
+    except ValidationError as error:
+        raise InvalidError(errors=faults(error.errors())) from error
+
+
 async def receive(
     blobs: BlobStore,
+    ring: KeyRing,
     tenant_id: UUID,
     upload: Upload,
     audio: BinaryIO,
@@ -126,6 +165,7 @@ async def receive(
     transcript: BinaryIO | None,
     transcript_name: str | None,
     scratch: Path,
+    max_audio_bytes: int,
 ) -> CallOffer:
     """Store an upload's files and make the offer of them; without a call id the content gives one.
 
@@ -133,14 +173,14 @@ async def receive(
     """
     if upload.callid is not None:
         checked_callid(upload.callid)
-    async with spooled(audio, scratch, MAX_AUDIO_BYTES) as file:
+    async with spooled(audio, scratch, max_audio_bytes) as file:
         await asyncio.to_thread(container_of, file.path)
         callid = upload.callid or callid_of(name, file.sha256)
         kept = await keep_audio(blobs, tenant_id, callid, file)
     sidecar_key = None
     if transcript is not None:
         async with spooled(transcript, scratch, MAX_SIDECAR_BYTES) as file:
-            sidecar_key = await keep_sidecar(blobs, tenant_id, callid, file)
+            sidecar_key = await keep_sidecar(blobs, ring, tenant_id, callid, file)
     started = upload.started_at
     return CallOffer(
         callid=callid,
@@ -173,9 +213,9 @@ def _rejected(item: Judged) -> ItemResult:
 
 async def _take_one(tx: Session, offer: CallOffer, secrets: Secrets) -> Taken:
     digest = _digest(offer)
-    record = await queries.find(tx, offer.callid)
-    if record is None:
+    if not await queries.is_known(tx, offer.callid):
         return await _create(tx, offer, digest, secrets)
+    record = await queries.get(tx, offer.callid)
     if record.source_hash == digest:
         return Taken(callid=record.callid, id=str(record.id), outcome=Outcome.DUPLICATE)
     outcome = Outcome.UPDATED
@@ -183,7 +223,9 @@ async def _take_one(tx: Session, offer: CallOffer, secrets: Secrets) -> Taken:
         outcome = Outcome.SOURCE_CHANGED
         record.flags = sorted({*record.flags, "source_changed"})
     else:
-        _describe(record, offer, secrets)
+        described = _described(record.tenant_id, record.id, offer, secrets, flags=record.flags)
+        for column, value in described.items():
+            setattr(record, column, value)
         record.source_hash = digest
     await tx.flush()
     await emit(tx, CallUpserted(callid=record.callid, status=record.status, created=False))
@@ -191,39 +233,35 @@ async def _take_one(tx: Session, offer: CallOffer, secrets: Secrets) -> Taken:
 
 
 async def _create(tx: Session, offer: CallOffer, digest: str, secrets: Secrets) -> Taken:
-    record = CallRecord(
-        id=new_id(),
-        tenant_id=tx.tenant_id,
-        callid=offer.callid,
-        kind=offer.kind,
-        source_hash=digest,
-        started_at=utc_now(),
-        custom={},
-        flags=[],
-        epoch=1,
-        transcript_version=0,
-    )
-    _describe(record, offer, secrets)
-    has_audio = offer.audio is not None or offer.audio_url is not None
-    if offer.audio is not None:
-        record.audio_key, record.audio_sha256 = offer.audio.key, offer.audio.sha256
-    elif offer.audio_url is not None:
-        record.audio_url_enc = secrets.ring.encrypt(offer.audio_url, aad=_aad(record, "audio_url"))
-    record.sidecar_key, record.sidecar_name = offer.sidecar_key, offer.sidecar_name
-    if has_audio or offer.sidecar_key is not None:
-        record.status, record.stage, record.stage_state = (
-            Status.PENDING,
-            Stage.TRANSCRIBE,
-            StageState.QUEUED,
-        )
-        await enqueue(tx, first_job(record.id, record.callid))
-    else:
-        record.status, record.status_reason = Status.SKIPPED, "no_recording"
-        record.stage, record.stage_state = Stage.TRANSCRIBE, StageState.SKIPPED
-    tx.add(record)
-    await tx.flush()
-    await emit(tx, CallUpserted(callid=record.callid, status=record.status, created=True))
-    return Taken(callid=record.callid, id=str(record.id), outcome=Outcome.CREATED)
+    id_, now = new_id(), utc_now()
+    worth_a_run = offer.audio or offer.audio_url or offer.sidecar_key
+    row = {
+        **_NEW,
+        **_described(tx.tenant_id, id_, offer, secrets, flags=()),
+        "id": id_,
+        "tenant_id": tx.tenant_id,
+        "callid": offer.callid,
+        "source_hash": digest,
+        "started_at": offer.started_at or now,
+        "status": Status.PENDING if worth_a_run else Status.SKIPPED,
+        "status_reason": None if worth_a_run else "no_recording",
+        "stage_state": StageState.QUEUED if worth_a_run else StageState.SKIPPED,
+        "audio_key": offer.audio.key if offer.audio else None,
+        "audio_sha256": offer.audio.sha256 if offer.audio else None,
+        "sidecar_key": offer.sidecar_key,
+        "sidecar_name": offer.sidecar_name,
+        "created_at": now,
+        "updated_at": now,
+    }
+    if offer.audio is None and offer.audio_url is not None:
+        aad = _aad(tx.tenant_id, id_, "audio_url")
+        row["audio_url_enc"] = secrets.ring.encrypt(offer.audio_url, aad=aad)
+    # a bare row, not an object: half the work of taking a call in was the unit of work
+    await tx.execute(_INSERT, row, execution_options={"fenced": True})
+    if worth_a_run:
+        await enqueue(tx, first_job(id_, offer.callid))
+    await emit(tx, CallUpserted(callid=offer.callid, status=row["status"], created=True))
+    return Taken(callid=offer.callid, id=str(id_), outcome=Outcome.CREATED)
 
 
 def first_job(call_id: UUID, callid: str, run_no: int = 1) -> JobSpec:
@@ -235,27 +273,33 @@ def first_job(call_id: UUID, callid: str, run_no: int = 1) -> JobSpec:
     )
 
 
-def _describe(record: CallRecord, offer: CallOffer, secrets: Secrets) -> None:
+def _described(
+    tenant_id: UUID, id_: UUID, offer: CallOffer, secrets: Secrets, *, flags: Iterable[str]
+) -> dict[str, Any]:
+    """The columns that an offer describes; `flags` are those that the call has already."""
     phone = normalised(offer.customer_phone)
-    record.kind = offer.kind
-    record.direction = offer.direction
-    record.agent_id, record.agent_name = offer.agent_id, offer.agent_name
-    record.disposition = offer.disposition
-    record.customer_phone_enc = (
-        None if phone is None else secrets.ring.encrypt(phone, aad=_aad(record, "customer_phone"))
-    )
-    record.customer_phone_hash = (
-        None if phone is None else phone_hash(phone, tenant=record.tenant_id, key=secrets.phone_key)
-    )
-    record.phone_last4 = None if phone is None else phone[-4:]
-    record.custom = offer.custom
+    kept = set(flags) - {"time_suspect"}
+    values: dict[str, Any] = {
+        "kind": offer.kind,
+        "direction": offer.direction,
+        "agent_id": offer.agent_id,
+        "agent_name": offer.agent_name,
+        "disposition": offer.disposition,
+        "customer_phone_enc": None,
+        "customer_phone_hash": None,
+        "phone_last4": None,
+        "custom": offer.custom,
+        "ended_at": offer.ended_at,
+        "flags": sorted(kept | {"time_suspect"} if _suspect(offer) else kept),
+    }
+    if phone is not None:
+        aad = _aad(tenant_id, id_, "customer_phone")
+        values["customer_phone_enc"] = secrets.ring.encrypt(phone, aad=aad)
+        values["customer_phone_hash"] = phone_hash(phone, tenant=tenant_id, key=secrets.phone_key)
+        values["phone_last4"] = phone[-4:]
     if offer.started_at is not None:
-        record.started_at = offer.started_at
-    record.ended_at = offer.ended_at
-    flags = set(record.flags) - {"time_suspect"}
-    if _suspect(offer):
-        flags.add("time_suspect")
-    record.flags = sorted(flags)
+        values["started_at"] = offer.started_at
+    return values
 
 
 def _suspect(offer: CallOffer) -> bool:
@@ -276,11 +320,13 @@ def _other_audio(record: CallRecord, offer: CallOffer, secrets: Secrets) -> bool
 def audio_url(record: CallRecord, secrets: Secrets) -> str:
     """The address that the source gave. The record must have one."""
     assert record.audio_url_enc is not None
-    return secrets.ring.decrypt(record.audio_url_enc, aad=_aad(record, "audio_url")).decode()
+    return secrets.ring.decrypt(
+        record.audio_url_enc, aad=_aad(record.tenant_id, record.id, "audio_url")
+    ).decode()
 
 
-def _aad(record: CallRecord, column: str) -> Aad:
-    return Aad(str(record.tenant_id), CallRecord.__tablename__, str(record.id), column)
+def _aad(tenant_id: UUID, id_: UUID, column: str) -> Aad:
+    return Aad(str(tenant_id), CallRecord.__tablename__, str(id_), column)
 
 
 def _digest(offer: CallOffer) -> str:

@@ -2,8 +2,6 @@
 
 import asyncio
 import hashlib
-import shutil
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,12 +10,14 @@ from typing import BinaryIO
 from uuid import UUID, uuid5
 
 from locutory.engines.blobs import BlobStore
+from locutory.kernel.crypto import Aad, KeyRing
 from locutory.kernel.errors import TooLargeError
+from locutory.kernel.scratch import work_folder
 from locutory.products.calls.sources.contract import AudioRef
 
-MAX_AUDIO_BYTES = 512 * 1024 * 1024
 MAX_SIDECAR_BYTES = 32 * 1024 * 1024
 _CHUNK = 1024 * 1024
+_TOO_LARGE = "AUDIO_TOO_LARGE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +32,8 @@ class Spooled:
 @asynccontextmanager
 async def spooled(source: BinaryIO, folder: Path, max_bytes: int) -> AsyncIterator[Spooled]:
     """Copy a stream to a temporary file, hashing it. Raises TooLargeError past the limit."""
-    work = await asyncio.to_thread(_work_folder, folder)
-    try:
+    async with work_folder(folder) as work:
         yield await asyncio.to_thread(_copy, source, work / "upload", max_bytes)
-    finally:
-        await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
 
 
 @asynccontextmanager
@@ -50,18 +47,13 @@ async def spooled_file(path: Path, folder: Path, max_bytes: int) -> AsyncIterato
         source.close()
 
 
-def _work_folder(parent: Path) -> Path:
-    parent.mkdir(parents=True, exist_ok=True)
-    return Path(tempfile.mkdtemp(dir=parent))
-
-
 def _copy(source: BinaryIO, path: Path, max_bytes: int) -> Spooled:
     digest, size = hashlib.sha256(), 0
     with path.open("wb") as target:
         while chunk := source.read(_CHUNK):
             size += len(chunk)
             if size > max_bytes:
-                raise TooLargeError(f"more than {max_bytes // 1024**2} MB", code="AUDIO_TOO_LARGE")
+                raise TooLargeError(f"more than {max_bytes} bytes", code=_TOO_LARGE)
             digest.update(chunk)
             target.write(chunk)
     return Spooled(path, digest.hexdigest(), size)
@@ -80,8 +72,20 @@ async def keep_audio(blobs: BlobStore, tenant_id: UUID, callid: str, file: Spool
     return AudioRef(key=key, sha256=file.sha256)
 
 
-async def keep_sidecar(blobs: BlobStore, tenant_id: UUID, callid: str, file: Spooled) -> str:
-    """Store a transcript that came along; return its key."""
+async def keep_sidecar(
+    blobs: BlobStore, ring: KeyRing, tenant_id: UUID, callid: str, file: Spooled
+) -> str:
+    """Store a transcript that came along, encrypted, since it is raw text; return its key."""
     key = f"{call_prefix(tenant_id, callid)}/sidecar-{file.sha256[:16]}"
-    await blobs.put_file(key, file.path)
+    text = await asyncio.to_thread(file.path.read_bytes)
+    await blobs.put(key, ring.encrypt(text, aad=_sidecar_aad(tenant_id, key)))
     return key
+
+
+async def kept_sidecar(blobs: BlobStore, ring: KeyRing, tenant_id: UUID, key: str) -> bytes:
+    """The transcript that came along. Raises BlobMissing, CryptoError."""
+    return ring.decrypt(await blobs.get(key), aad=_sidecar_aad(tenant_id, key))
+
+
+def _sidecar_aad(tenant_id: UUID, key: str) -> Aad:
+    return Aad(tenant_id, "blob", key, "content")

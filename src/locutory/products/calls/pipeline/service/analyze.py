@@ -21,6 +21,7 @@ from locutory.products.calls.records.contract import (
     StageState,
     Status,
 )
+from locutory.products.calls.records.counting import CallCounters
 from locutory.products.calls.records.models import CallAnalysis, CallTranscript
 
 _SHORT = 200
@@ -58,6 +59,7 @@ async def analyze(ctx: Context) -> None:
     )
     await ctx.finish(lambda tx: _save(tx, ctx, row.version, judged, began), following)
     failpoint("calls.analysis.saved")
+    await ctx.services.get(CallCounters).analyzed(record.tenant_id, judged.meta)
 
 
 def transcript_of(row: CallTranscript) -> Transcript:
@@ -99,7 +101,8 @@ async def _save(
         )
     )
     quality, sentiment = judged.blob.get("quality"), judged.blob.get("sentiment")
-    record.overall_score = None if quality is None else quality["total"]
+    total = None if quality is None else quality["total"]
+    record.overall_score = None if total is None else round(total, 2)
     record.sentiment_score = None if sentiment is None else sentiment["overall"]
     record.bant_score = (judged.blob.get("bant") or {}).get("score")
     record.summary_short = _short(judged.blob.get("summary"))
@@ -133,6 +136,7 @@ async def _save(
             stage_state=record.stage_state,
         ),
     )
+    failpoint("calls.analysis.before_commit")
 
 
 def _short(summary: dict[str, Any] | None) -> str | None:

@@ -1,19 +1,28 @@
 """Getting a call's recording into the store, once."""
 
-import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from locutory.engines.blobs import BlobStore
 from locutory.kernel.crypto import Secrets
 from locutory.kernel.db import Session
 from locutory.kernel.failpoints import failpoint
 from locutory.kernel.http.client import HttpClient
+from locutory.kernel.http.gate import UrlBlockedError
 from locutory.kernel.jobs import Context
+from locutory.kernel.scratch import work_folder
+from locutory.kernel.settings import Settings
+from locutory.products.calls.pipeline.contract import AUDIO_TOO_LARGE, AUDIO_URL_EXPIRED
 from locutory.products.calls.records import queries
 from locutory.products.calls.records.models import CallRecord
 from locutory.products.calls.sources.contract import AudioRef
-from locutory.products.calls.sources.service import audio_url
-from locutory.products.calls.sources.uploads import MAX_AUDIO_BYTES, Spooled, keep_audio
+from locutory.products.calls.sources.service import audio_url, note_blocked
+from locutory.products.calls.sources.uploads import Spooled, keep_audio
+
+if TYPE_CHECKING:
+    from locutory.kernel.http.fetching import Fetched
+
+_FETCHER = "pipeline:fetch"
 
 
 async def stored_audio(ctx: Context, record: CallRecord) -> AudioRef | None:
@@ -27,10 +36,10 @@ async def stored_audio(ctx: Context, record: CallRecord) -> AudioRef | None:
     if record.audio_url_enc is None:
         return None
     url = audio_url(record, ctx.services.get(Secrets))
-    http, blobs = ctx.services.get(HttpClient), ctx.services.get(BlobStore)
-    with tempfile.TemporaryDirectory(prefix="locutory-fetch-") as folder:
-        path = Path(folder) / "recording"
-        fetched = await http.fetch(url, to=path, max_bytes=MAX_AUDIO_BYTES)
+    blobs = ctx.services.get(BlobStore)
+    async with work_folder(ctx.services.get(Settings).data_dir / "tmp") as folder:
+        path = folder / "recording"
+        fetched = await _fetched(ctx, record, url, path)
         failpoint("calls.audio.fetched")
         spooled = Spooled(path, fetched.sha256, fetched.size)
         audio = await keep_audio(blobs, record.tenant_id, record.callid, spooled)
@@ -41,4 +50,19 @@ async def stored_audio(ctx: Context, record: CallRecord) -> AudioRef | None:
         current.audio_key, current.audio_sha256 = audio.key, audio.sha256
 
     await ctx.write(note)
+    failpoint("calls.audio.noted")
     return audio
+
+
+async def _fetched(ctx: Context, record: CallRecord, url: str, path: Path) -> "Fetched":
+    """Fetch the recording; an address that leads into a private network is audited."""
+    from locutory.kernel.http.fetching import FetchCodes  # noqa: PLC0415 - loads aiohttp
+
+    codes = FetchCodes(gone=AUDIO_URL_EXPIRED, too_large=AUDIO_TOO_LARGE)
+    limit = ctx.services.get(Settings).media.max_audio_bytes
+    try:
+        return await ctx.services.get(HttpClient).fetch(url, to=path, max_bytes=limit, codes=codes)
+    except UrlBlockedError as error:
+        reason = error.detail
+        await ctx.write(lambda tx: note_blocked(tx, record.callid, reason, actor=_FETCHER))
+        raise

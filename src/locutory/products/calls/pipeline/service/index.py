@@ -40,6 +40,7 @@ async def index(ctx: Context) -> None:
     summary = (analysis.analysis.get("summary") or {}).get("text") if analysis else None
     notes = [Note(kind="analysis", text=summary)] if summary else []
     prepared = await prepare(knowledge, transcript, notes=notes)
+    failpoint("calls.index.prepared")
     engine = knowledge.embedder.name
     filing = Filing(
         collection=COLLECTION,
@@ -64,6 +65,7 @@ async def index(ctx: Context) -> None:
                 stage_state=StageState.OK,
             ),
         )
+        failpoint("calls.index.before_commit")
 
     await ctx.finish(save)
     failpoint("calls.index.saved")

@@ -6,22 +6,23 @@ from locutory.engines.stt import STTProvider
 from locutory.kernel.db import Database
 from locutory.kernel.jobs.depths import Depth, depths, finished_since, served_queues
 from locutory.kernel.services import Services
+from locutory.kernel.settings import Settings
 from locutory.products.calls.pipeline.schemas import Blocked, PipelineStatus, QueueRead
 from locutory.products.calls.records import queries
 from locutory.products.calls.records.contract import Stage, Status
 
-_FRESH_S = 90.0
 _HOUR_S, _MINUTES_S = 3600, 300
 
 
 async def status(db: Database, services: Services) -> PipelineStatus:
     """Counts by milestone and by queue, the pace, and what holds the work up."""
+    silent_s = services.get(Settings).jobs.silent_s
     async with db.read() as session:
         counts = await queries.status_counts(session)
         found = await depths(session, session.tenant_id)
         recent = await finished_since(session, session.tenant_id, _MINUTES_S)
         hour = await finished_since(session, session.tenant_id, _HOUR_S)
-        served = await served_queues(session, _FRESH_S)
+        served = await served_queues(session, silent_s)
     left = sum(depth.ready + depth.running for depth in found.values())
     pace = sum(recent.values()) / _MINUTES_S
     model = services.find(LLM)

@@ -15,6 +15,7 @@ from locutory.engines.media.base import Probe
 from locutory.engines.stt import (
     Heard,
     Part,
+    SidecarInvalidError,
     STTProvider,
     STTRequest,
     STTResult,
@@ -30,7 +31,12 @@ from locutory.kernel.failpoints import failpoint
 from locutory.kernel.jobs import Context, JobSpec
 from locutory.kernel.provenance import Provenance, Source
 from locutory.kernel.redact import Redactor
-from locutory.products.calls.pipeline.contract import ANALYZE, MIN_AUDIO_MS, NO_SPEECH
+from locutory.products.calls.pipeline.contract import (
+    ANALYZE,
+    MIN_AUDIO_MS,
+    NO_SPEECH,
+    SidecarUnusable,
+)
 from locutory.products.calls.pipeline.gate import Gated, inspect
 from locutory.products.calls.pipeline.mapping import to_transcript
 from locutory.products.calls.pipeline.metrics import CallMetrics, measure
@@ -44,7 +50,9 @@ from locutory.products.calls.records.contract import (
     Status,
     TranscriptReady,
 )
+from locutory.products.calls.records.counting import CallCounters
 from locutory.products.calls.records.models import CallMetric, CallRecord, CallTranscript
+from locutory.products.calls.sources.uploads import kept_sidecar
 
 log = structlog.get_logger(__name__)
 _WAITING = (Status.PENDING, Status.FAILED)
@@ -111,6 +119,10 @@ async def transcribe(ctx: Context) -> None:
     )
     await ctx.finish(lambda tx: _save(tx, ctx, draft, began), following)
     failpoint("calls.transcript.saved")
+    counted = "ok" if draft.transcript.has_words else "no_words"
+    await ctx.services.get(CallCounters).transcribed(
+        record.tenant_id, words.engine, words.engine_ms / 1000, counted
+    )
 
 
 async def _listen(ctx: Context, path: Path) -> Sound:
@@ -123,8 +135,8 @@ async def _words(ctx: Context, record: CallRecord, sound: Sound | None, path: Pa
     sidecar = await _sidecar(ctx, record, sound)
     if isinstance(sidecar, Words):
         return sidecar
-    assert sound is not None, "a call has a recording or a readable sidecar"
-    assert path is not None
+    if sound is None or path is None:
+        raise SidecarUnusable
     engine = ctx.services.get(STTProvider)
     if engine.name == "embedded" or sound.no_speech:
         return Words(
@@ -156,10 +168,14 @@ async def _sidecar(ctx: Context, record: CallRecord, sound: Sound | None) -> Wor
     """The sidecar's words; or flags that say why there are none."""
     if record.sidecar_key is None:
         return frozenset()
-    blobs = ctx.services.get(BlobStore)
-    data = await blobs.get(record.sidecar_key)
+    blobs, ring = ctx.services.get(BlobStore), ctx.services.get(Secrets).ring
+    data = await kept_sidecar(blobs, ring, record.tenant_id, record.sidecar_key)
     duration_ms = None if sound is None else sound.probe.duration_ms
-    result = parse_sidecar(data, duration_ms=duration_ms)
+    try:
+        result = parse_sidecar(data, duration_ms=duration_ms)
+    except SidecarInvalidError as error:
+        log.warning("broken sidecar is ignored", callid=record.callid, reason=error.detail)
+        return frozenset({"sidecar_invalid"})
     if result is None:
         log.warning("sidecar of another shape is ignored", callid=record.callid)
         return frozenset({"sidecar_ignored"})
@@ -307,6 +323,7 @@ async def _save(tx: Session, ctx: Context, draft: Draft, began: datetime) -> Non
         TranscriptReady(callid=record.callid, version=version, has_words=transcript.has_words),
         _changed(record),
     )
+    failpoint("calls.transcript.before_commit")
 
 
 def _turns(draft: Draft) -> list[dict[str, Any]]:
