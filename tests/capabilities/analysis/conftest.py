@@ -23,8 +23,8 @@ SALES_CALL = (
 
 
 def transcript_of(*lines: str, turn_ms: int = 5000, language: str | None = "en") -> Transcript:
-    """Lines such as `A: text` (agent) and `C: text` (customer), one after the other."""
-    roles = {"A": Role.AGENT, "C": Role.CUSTOMER}
+    """Lines such as `A: text` (agent), `C:` (customer), `U:` (unknown) and `I:` (a menu)."""
+    roles = {"A": Role.AGENT, "C": Role.CUSTOMER, "U": Role.UNKNOWN, "I": Role.IVR}
     turns = tuple(
         Turn(
             idx=n,
@@ -51,3 +51,9 @@ def talk() -> Talk:
 @pytest.fixture
 def sales_call() -> Transcript:
     return transcript_of(*SALES_CALL)
+
+
+@pytest.fixture(scope="session")
+def make_talk() -> Talk:
+    """For property tests, whose examples share their fixtures."""
+    return transcript_of

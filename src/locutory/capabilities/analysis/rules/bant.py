@@ -1,159 +1,201 @@
-"""Budget, authority, need and timeline from cues and recognisers."""
+"""Budget, authority, need and timeline from cues and recognisers.
 
-import re
-from collections.abc import Callable, Mapping
+Confirmed means that the customer says cue and value in one turn; an answer to the agent's question
+is partial (calls seed, 8.6).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from locutory.capabilities.analysis.contract import MAX_RULE_CONFIDENCE, Case, RuleAnswer
-from locutory.capabilities.analysis.rules.recognisers import find_date, find_money, find_role
+from locutory.capabilities.analysis.rules import elements
+from locutory.capabilities.analysis.rules.elements import Element
+from locutory.capabilities.analysis.rules.matching import cue, says, straight
 from locutory.capabilities.interactions.contract import Role, Transcript, Turn
 from locutory.kernel.words import sentences, words
 
-ELEMENTS = ("budget", "authority", "need", "timeline")
-POINTS: Mapping[str, float] = {"confirmed": 1.0, "partial": 0.5}
 
-_CONFIDENCE: Mapping[str, float] = {
-    "confirmed": MAX_RULE_CONFIDENCE,
-    "partial": 0.4,
-    "absent": 0.5,
-    "unknown": 0.3,
-    "not_asked": 0.5,
+class Status(StrEnum):
+    """What is known of one element."""
+
+    CONFIRMED = "confirmed"
+    PARTIAL = "partial"
+    ABSENT = "absent"
+    NOT_ASKED = "not_asked"
+    UNKNOWN = "unknown"
+
+
+ELEMENTS = tuple(elements.ELEMENTS)
+POINTS: Mapping[str, float] = {Status.CONFIRMED: 1.0, Status.PARTIAL: 0.5}
+
+_CONFIDENCE: Mapping[Status, float] = {
+    Status.CONFIRMED: MAX_RULE_CONFIDENCE,
+    Status.PARTIAL: 0.4,
+    Status.ABSENT: 0.5,
+    Status.UNKNOWN: 0.3,
+    Status.NOT_ASKED: 0.5,
 }
-_NEED = re.compile(
-    r"\b(?:i|we)(?:'m| am|'re| are)? (?:really |just )?(?:need|want|require|looking for"
-    r"|interested in|searching for)\s+"
-    r"(?!to (?:think|talk|ask|check|see|know|speak|go)\b)(?P<what>[^.!?।\n]{4,120})"
-    r"|(?P<hindi>[^.!?।\n]{3,100}?)\s(?:chahiye|ki zaroorat hai|चाहिए|की ज़रूरत है|की जरूरत है)",
-    re.IGNORECASE,
+_ASKS = cue(
+    r"what|what's|when|who|who's|whose|which|how|do you|are you|is there|have you|will you"
+    r"|can you|could you|would you|may i|any|kya|kab|kaun|kaunsa|kitna|kitni|kitne|kis"
+    r"|क्या|कब|कौन|कितना|कितनी|कितने|किस"
 )
+_AGREES = cue(r"yes|yeah|yep|right|correct|exactly|sure|haan|han|ji|bilkul|हां|हाँ|जी|बिल्कुल")
+_DISAGREES = cue(r"no|not|nope|never|nahi|nahin|नहीं")
+_FIRST_WORDS = 3
 
-
-def find_need(text: str) -> str | None:
-    """What a customer says to need, in the words that were said."""
-    found = _NEED.search(text)
-    what = (found.group("what") or found.group("hindi")).strip() if found else ""
-    return what if len(words(what)) >= 2 else None
+Line = tuple[Turn, str]
 
 
 @dataclass(frozen=True, slots=True)
-class _Element:
-    """`cue` is what brings it up, `refusal` what denies it, `find` what gives its value.
+class _Finding:
+    """What a turn says of an element; `shared` where the value is somebody else with a say."""
 
-    A value said with `deferral` ("ask my wife") is known, yet nothing is settled by it.
-    """
-
-    cue: re.Pattern[str]
-    refusal: re.Pattern[str]
-    find: Callable[[str], str | None]
-    deferral: re.Pattern[str] | None = None
-
-
-def _element(
-    cue: str, refusal: str, find: Callable[[str], str | None], deferral: str | None = None
-) -> _Element:
-    return _Element(
-        re.compile(cue, re.IGNORECASE),
-        re.compile(refusal, re.IGNORECASE),
-        find,
-        None if deferral is None else re.compile(deferral, re.IGNORECASE),
-    )
-
-
-_ELEMENTS: Mapping[str, _Element] = {
-    "budget": _element(
-        r"\b(?:budget|afford|spend(?:ing)?|price range|invest|pay(?:ing)? up to|kharch\w*)\b"
-        r"|बजट|खर्च",
-        r"\b(?:no budget|(?:don't|do not|haven't) (?:have )?(?:a |any |got a )?budget"
-        r"|can(?:'t|not) afford|budget nahi)\b|बजट नहीं",
-        find_money,
-    ),
-    "authority": _element(
-        r"\b(?:decid\w+|decision|approv\w+|sign(?:s|ed)? off|authori[sz]\w+|final say|faisla"
-        r"|(?:ask|check with|talk to|discuss with) (?:my|our|the))\b|फैसला|फ़ैसला|निर्णय|पूछना",
-        r"\b(?:not my decision|i (?:don't|do not|can't|cannot) decide)\b",
-        find_role,
-        r"\b(?:ask|check with|talk to|speak to|discuss with)\b|पूछना|puchna",
-    ),
-    "need": _element(
-        r"\b(?:need|want|require\w*|looking for|interested in|searching for|chahiye|zaroorat)\b"
-        r"|चाहिए|ज़रूरत|जरूरत",
-        r"\b(?:not interested|don't need|do not need|no need|zaroorat nahi)\b|ज़रूरत नहीं|जरूरत नहीं",
-        find_need,
-    ),
-    "timeline": _element(
-        r"\b(?:when|timeline|by when|deadline|how soon|start(?:ing)?|move in|plan(?:ning)?|buy|join"
-        r"|deliver\w*|decide|kab tak|kab)\b|कब|शुरू",
-        r"\b(?:no (?:rush|hurry|timeline)|not (?:any time|anytime) soon|just (?:looking|browsing))"
-        r"\b",
-        find_date,
-    ),
-}
+    status: Status
+    value: str = ""
+    quotes: tuple[Line, ...] = ()
+    shared: bool = False
 
 
 def judge(case: Case) -> RuleAnswer:
-    """The `bant` agent by rules."""
-    elements = {name: _judge(case.transcript, _ELEMENTS[name]) for name in ELEMENTS}
-    sure = [e["confidence"] for e in elements.values()]
-    return RuleAnswer(
-        result={**elements, "score": score(elements)}, confidence=sum(sure) / len(sure)
-    )
+    """The `bant` agent by rules. Only what a known customer says counts; an agent merely asks."""
+    found = {
+        name: _row(_judge(element, case.transcript)) for name, element in elements.ELEMENTS.items()
+    }
+    sure = [row["confidence"] for row in found.values()]
+    return RuleAnswer(result={**found, "score": score(found)}, confidence=sum(sure) / len(sure))
 
 
-def score(elements: Mapping[str, Mapping[str, Any]]) -> float:
+def score(found: Mapping[str, Mapping[str, Any]]) -> float:
     """Σ 25 · {confirmed 1, partial 0.5, else 0} (calls seed, 11)."""
-    return sum(25 * POINTS.get(elements[name]["status"], 0.0) for name in ELEMENTS)
+    return sum(25 * POINTS.get(found[name]["status"], 0.0) for name in ELEMENTS)
 
 
-def _judge(transcript: Transcript, element: _Element) -> dict[str, Any]:
-    """The strongest finding: a refusal, a value with its cue, a value after the agent's question.
-
-    Only what the customer says counts; an agent's turn can merely ask. What is said later undoes
-    an earlier refusal.
-    """
-    asked = False
-    weak: dict[str, Any] | None = None
-    for turn in transcript.turns:
-        cued = bool(element.cue.search(turn.text))
-        if turn.role is Role.AGENT:
-            asked = asked or cued
-        if turn.role is not Role.CUSTOMER:
-            continue
-        if element.refusal.search(turn.text):
-            weak = _found("absent", "", turn, _sentence(turn, element.refusal))
-            continue
-        value = element.find(turn.text) if cued or asked else None
-        deferred = bool(element.deferral and element.deferral.search(turn.text))
-        if value and cued and not deferred:
-            return _found("confirmed", value, turn, _sentence(turn, element.cue, value))
-        if value and (weak is None or not weak["value"]):
-            weak = _found("partial", value, turn, _sentence(turn, None, value))
-        elif weak is None and cued:
-            weak = _found("partial", "", turn, _sentence(turn, element.cue))
-    if weak:
-        return weak
-    return _found("unknown" if asked else "not_asked", "", None, "")
-
-
-def _found(status: str, value: str, turn: Turn | None, quote: str) -> dict[str, Any]:
-    evidence = [{"segments": [turn.idx], "quote": quote}] if turn and quote else []
+def _row(finding: _Finding) -> dict[str, Any]:
     return {
-        "status": status,
-        "value": value,
-        "confidence": _CONFIDENCE[status],
-        "evidence": evidence,
+        "status": finding.status.value,
+        "value": finding.value,
+        "confidence": _CONFIDENCE[finding.status],
+        "evidence": [{"segments": [turn.idx], "quote": quote} for turn, quote in finding.quotes],
     }
 
 
-def _sentence(turn: Turn, cue: re.Pattern[str] | None, value: str = "") -> str:
-    """The sentence with the cue and the value, or from the one to the other."""
-    said = sentences(turn.text)
-    with_value = [s for s in said if value and value in " ".join(s.split())]
-    with_cue = [s for s in said if cue and cue.search(s)]
-    both = [s for s in with_value if s in with_cue]
-    if both:
-        return both[0]
-    if with_value and with_cue:
-        first, last = sorted([said.index(with_value[0]), said.index(with_cue[0])])
-        return " ".join(said[first : last + 1])
-    return (with_value or with_cue or [turn.text])[0]
+def _judge(element: Element, transcript: Transcript) -> _Finding:
+    """The customer's last word on an element: a later value undoes a denial, and a denial it."""
+    turns = [t for t in transcript.turns if t.role in (Role.AGENT, Role.CUSTOMER) and words(t.text)]
+    held: _Finding | None = None
+    for at, turn in enumerate(turns):
+        if turn.role is not Role.CUSTOMER:
+            continue
+        said = _said(element, turn, _question(element, turns[:at]))
+        if said and (held is None or _replaces(said, held, latest=element.latest)):
+            held = said
+    return held or _silent(element, transcript)
+
+
+def _replaces(later: _Finding, held: _Finding, *, latest: bool) -> bool:
+    if not later.value and later.status is not Status.ABSENT:
+        return False
+    if later.shared or Status.ABSENT in (later.status, held.status) or not held.value:
+        return True
+    mine, theirs = POINTS[later.status], POINTS[held.status]
+    return mine > theirs or (mine == theirs and latest)
+
+
+def _silent(element: Element, transcript: Transcript) -> _Finding:
+    """Unknown where the agent asked; not asked only where every word that could ask is there."""
+    spoken = [t for t in transcript.turns if words(t.text)]
+    asked = [
+        (turn, line)
+        for turn in spoken
+        if turn.role is Role.AGENT
+        for line in sentences(turn.text)
+        if says(element.cue, line) and _is_question(line)
+    ]
+    heard = any(t.role is Role.CUSTOMER for t in spoken)
+    unclear = any(
+        t.role is Role.UNKNOWN or (t.role is Role.AGENT and not words(t.text))
+        for t in transcript.turns
+    )
+    if asked or unclear or not heard:
+        return _Finding(Status.UNKNOWN, quotes=tuple(asked[:1]))
+    return _Finding(Status.NOT_ASKED)
+
+
+def _question(element: Element, before: Sequence[Turn]) -> Line | None:
+    """The agent's question about the element that the next turn of the customer answers."""
+    agents = next((t for t in reversed(before) if t.role is Role.AGENT), None)
+    if agents is None:
+        return None
+    lines = [s for s in sentences(agents.text) if says(element.cue, s) and _is_question(s)]
+    return (agents, lines[-1]) if lines else None
+
+
+def _is_question(sentence: str) -> bool:
+    return sentence.endswith("?") or says(_ASKS, sentence)
+
+
+def _said(element: Element, turn: Turn, asked: Line | None) -> _Finding | None:
+    """What one turn of the customer says; `asked` is the question that it may answer."""
+    lines = [s for s in sentences(turn.text) if not _is_unrelated(element, s)]
+    denials = [n for n, line in enumerate(lines) if says(element.denial, line)]
+    if not denials:
+        return _stated(element, turn, lines, asked)
+    last = denials[-1]
+    denied = lines[last]
+    after = [_after(element, denied), *lines[last + 1 :]]
+    corrected = _stated(element, turn, [line for line in after if words(line)], None)
+    if corrected and corrected.value:
+        return corrected
+    return _Finding(Status.ABSENT, quotes=((turn, denied),))
+
+
+def _after(element: Element, sentence: str) -> str:
+    """The rest of a sentence after its last denial."""
+    *_, last = element.denial.finditer(straight(sentence))
+    return sentence[last.end() :].strip()
+
+
+def _stated(
+    element: Element, turn: Turn, lines: Sequence[str], asked: Line | None
+) -> _Finding | None:
+    cued = [line for line in lines if says(element.cue, line)]
+    valued = _first_value(lines, lambda line: element.value(line, asked is not None))
+    if valued and cued:
+        line, value = valued
+        quotes = dict.fromkeys([line, line if line in cued else cued[0]])
+        return _Finding(Status.CONFIRMED, value, tuple((turn, quote) for quote in quotes))
+    if valued and asked:
+        return _Finding(Status.PARTIAL, valued[1], (asked, (turn, valued[0])))
+    hinted = _first_value(lines, element.hint)
+    if hinted and (cued or asked):
+        return _Finding(Status.PARTIAL, hinted[1], ((turn, hinted[0]),), shared=True)
+    bare = next((s for s in lines if says(element.bare, s) and not _is_question(s)), None)
+    if bare:
+        return _Finding(Status.PARTIAL, quotes=((turn, bare),))
+    return _agreed(element, turn, lines, asked)
+
+
+def _agreed(
+    element: Element, turn: Turn, lines: Sequence[str], asked: Line | None
+) -> _Finding | None:
+    """A value of the agent's question to which the customer says yes."""
+    if asked is None or not lines:
+        return None
+    opening = " ".join(words(lines[0])[:_FIRST_WORDS])
+    value = element.value(asked[1], False)
+    if not value or not says(_AGREES, opening) or says(_DISAGREES, opening):
+        return None
+    return _Finding(Status.PARTIAL, value, (asked, (turn, lines[0])))
+
+
+def _is_unrelated(element: Element, sentence: str) -> bool:
+    return element.unrelated is not None and says(element.unrelated, sentence)
+
+
+def _first_value(
+    lines: Sequence[str], value: Callable[[str], str | None]
+) -> tuple[str, str] | None:
+    return next(((line, found) for line in lines if (found := value(line))), None)

@@ -1,7 +1,7 @@
 """Quality without judgement: metrics against their bands, phrases said or not."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,10 @@ from locutory.capabilities.analysis.scoring import Answer, AnswerState, points_f
 from locutory.capabilities.analysis.templates import template_of
 from locutory.capabilities.interactions.contract import Transcript, Turn
 from locutory.kernel.provenance import Source
-from locutory.kernel.words import sentences
+from locutory.kernel.words import sentences, words
+
+_NOT_MEASURED = "The figure could not be measured on this talk."
+_NOT_HEARD = "The words of this part of the talk are missing."
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,31 +55,27 @@ def assess(parameter: Parameter, case: Case) -> Assessed:
 
 
 def _metric(parameter: Parameter, metrics: Mapping[str, Any]) -> Assessed:
+    """A figure in its band; one that is missing or fits no band is NA where that is allowed."""
     value = metrics.get(parameter.binding.get("metric", ""))
-    points = points_for(parameter, value)
+    figure = None if isinstance(value, float) and not math.isfinite(value) else value
+    points = points_for(parameter, figure)
     if points is None:
-        if not parameter.na_allowed:
-            return Assessed(Answer(AnswerState.NEEDS_REVIEW), value, Source.METRIC)
-        return Assessed(Answer(AnswerState.NA), value, Source.METRIC)
-    return Assessed(Answer(AnswerState.ANSWERED, points), value, Source.METRIC)
+        state = AnswerState.NA if parameter.na_allowed else AnswerState.NEEDS_REVIEW
+        return Assessed(Answer(state), figure, Source.METRIC, _NOT_MEASURED)
+    return Assessed(Answer(AnswerState.ANSWERED, points), figure, Source.METRIC)
 
 
 def _phrase(parameter: Parameter, transcript: Transcript) -> Assessed:
-    """Looks for any of the phrases, by role and time; unknown where that role has no words."""
+    """Looks for any of the phrases, by role and time.
+
+    That none was said counts only where the role has words, and every turn in scope has its own.
+    """
     binding = parameter.binding
-    if not any(t.text for t in transcript.turns if binding.get("role") in (None, t.role)):
-        return NEEDS_REVIEW
-    phrases = [normalised(phrase) for phrase in binding.get("phrases", [])]
-    found = next(
-        (
-            (turn, sentence)
-            for turn in transcript.turns
-            if _in_scope(turn, binding, transcript.duration_ms)
-            for sentence in sentences(turn.text)
-            if any(phrase and contains(normalised(sentence), phrase) for phrase in phrases)
-        ),
-        None,
-    )
+    scope = [t for t in transcript.turns if _in_scope(t, binding, transcript.duration_ms)]
+    found = _first_saying([normalised(phrase) for phrase in binding.get("phrases", [])], scope)
+    heard = any(_is_of_role(t, binding) and words(t.text) for t in transcript.turns)
+    if found is None and not (heard and all(words(t.text) for t in scope)):
+        return Assessed(Answer(AnswerState.NEEDS_REVIEW), reason=_NOT_HEARD)
     present = found is not None
     wanted = bool(binding.get("present", True))
     evidence = ({"segments": [found[0].idx], "quote": found[1]},) if found else ()
@@ -84,8 +83,25 @@ def _phrase(parameter: Parameter, transcript: Transcript) -> Assessed:
     return Assessed(Answer(AnswerState.ANSWERED, points), present, evidence=evidence)
 
 
+def _first_saying(phrases: Sequence[list[str]], turns: Sequence[Turn]) -> tuple[Turn, str] | None:
+    """The first turn and sentence with one of the phrases, given as normalised words."""
+    return next(
+        (
+            (turn, sentence)
+            for turn in turns
+            for sentence in sentences(turn.text)
+            if any(phrase and contains(normalised(sentence), phrase) for phrase in phrases)
+        ),
+        None,
+    )
+
+
+def _is_of_role(turn: Turn, binding: Mapping[str, Any]) -> bool:
+    return not binding.get("role") or turn.role == binding["role"]
+
+
 def _in_scope(turn: Turn, binding: Mapping[str, Any], duration_ms: int) -> bool:
-    if binding.get("role") and turn.role != binding["role"]:
+    if not _is_of_role(turn, binding):
         return False
     share = turn.start_ms / max(1, duration_ms)
     in_time: bool = binding.get("from_ms", 0) <= turn.start_ms < binding.get("to_ms", math.inf)

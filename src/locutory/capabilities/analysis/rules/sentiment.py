@@ -1,7 +1,7 @@
 """Sentiment of turns from word lists, with negation and intensifiers.
 
-A turn is s / sqrt(s² + 15), s being the sum of its words' weights: the normalisation of VADER
-(Hutto and Gilbert 2014). A call is the duration-weighted mean of its turns (calls seed, 11).
+A turn is tanh of the sum of its words' weights; a call is the duration-weighted mean of its turns
+(calls seed, 11). A language without a word list is neutral, with little confidence.
 """
 
 import math
@@ -10,34 +10,61 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
+from itertools import pairwise
 from typing import Any
 
 from locutory.capabilities.analysis.contract import MAX_RULE_CONFIDENCE, Case, RuleAnswer
+from locutory.capabilities.analysis.rules.matching import cue, word_set
 from locutory.capabilities.interactions.contract import Role, Transcript, Turn
-from locutory.kernel.words import sentences, words
+from locutory.kernel.words import fold, sentences, words
 
-LEXICONS = ("english", "hindi", "hindi_latin")
+LEXICONS = ("hindi_latin", "hindi", "english")  # a later list wins where a word is in two
+LANGUAGES = frozenset({"en", "hi"})
 POSITIVE, NEGATIVE = 0.2, -0.2
+QUARTERS = 4
 
-_ALPHA = 15.0
-_NEGATED = -0.74
-_REACH = 3
-_LONGEST_PHRASE = 3
 _MOST_EVIDENCE = 3
+_LEAST_CONFIDENCE = 0.1
 
-# English negates before the word, Hindi mostly after it ("अच्छा नहीं है").
-_NEGATES_AFTER_IT = frozenset(["not", "no", "never", "without", "hardly", "cannot", "neither"])
-_NEGATES_BEFORE_IT = frozenset(["नहीं", "नही", "nahi", "nahin", "nai", "mat", "मत"])
-_INTENSIFIERS: Mapping[str, float] = {
-    "very": 1.3, "really": 1.3, "so": 1.2, "too": 1.2, "extremely": 1.5, "absolutely": 1.5,
-    "totally": 1.4, "completely": 1.4, "highly": 1.4, "quite": 1.1, "slightly": 0.6,
-    "somewhat": 0.7, "little": 0.7, "bit": 0.7, "बहुत": 1.4, "बड़ा": 1.2, "काफी": 1.2, "थोड़ा": 0.7,
-    "bahut": 1.4, "bohot": 1.4, "kaafi": 1.2, "thoda": 0.7, "ekdum": 1.4, "एकदम": 1.4,
-}  # fmt: skip
+# "not great" is bad, but less bad than "terrible".
+_NEGATED = -0.6
+_NEGATION_REACH = 3
+_NEGATORS = word_set(
+    "not no never without hardly barely neither nor cannot cant dont doesnt didnt isnt wasnt"
+    " wont wouldnt couldnt shouldnt arent havent hasnt"
+)
 
+# A Hindi negation mostly follows the adjective: "achha nahi hai". "ना" is a mere "isn't it".
+_HINDI_NEGATORS = word_set("नहीं नही न मत बिना nahi nahin nahee nai mat bina")
+_HINDI_NEGATION_REACH = 2
 
-_CLAUSE_END = re.compile(r"[,;:.!?।]+(?=\s|$)")
-_KNOWN_LANGUAGES = ("en", "hi", "und")  # those of the word lists; `und` is a transcript's own doubt
+_STRENGTH: Mapping[str, float] = {
+    **dict.fromkeys(word_set("extremely absolutely totally completely incredibly utterly"), 1.5),
+    **dict.fromkeys(word_set("very really so too such truly highly quite"), 1.3),
+    **dict.fromkeys(word_set("bahut bohot kaafi kafi bilkul ekdum zyada jyada"), 1.3),
+    **dict.fromkeys(word_set("बहुत काफ़ी काफी बिल्कुल एकदम ज़्यादा ज्यादा बेहद"), 1.3),
+    **dict.fromkeys(word_set("slightly somewhat fairly rather bit little"), 0.6),
+    **dict.fromkeys(word_set("thoda thodi thode थोड़ा थोड़ी थोड़े"), 0.6),
+}
+_STRENGTH_REACH = 2
+_COURTESY = cue(
+    r"(?:good|great|nice|lovely|wonderful) (?:morning|afternoon|evening|night|day|weekend)",
+    r"(?:thank you|thanks) for (?:calling|waiting|holding|your (?:time|call|patience))",
+)
+_CLAUSE_END = re.compile(
+    r"(?:(?<!\d)[.,]|[.,](?!\d)|[;:!?।\n])+|(?<![\w\u0900-\u0963])(?:but|however|although|lekin|magar"
+    r"|लेकिन|मगर|पर)(?![\w\u0900-\u0963])",
+    re.IGNORECASE,
+)
+
+# Words that hold sentences together. A talk whose language nobody named is scored only where they
+# are at least one word in ten: "excellent" alone may be French.
+_GRAMMAR = word_set(
+    "the and is are was were it of to that this you i my we for have with not will can do"
+    " hai hain nahi aap mujhe mera meri kya ke ki ka ko se main hum है हैं नहीं आप मुझे मेरा मेरी क्या के की"
+    " का को से मैं हम"
+)
+_LEAST_GRAMMAR = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,53 +75,69 @@ class TurnSentiment:
     value: float
     hits: int
 
+    @property
+    def weight(self) -> int:
+        """The turn's duration in ms; a turn without one still counts a little."""
+        return max(1, self.turn.end_ms - self.turn.start_ms)
+
 
 @lru_cache(maxsize=1)
-def lexicon() -> Mapping[tuple[str, ...], float]:
-    """All word lists together: the words of an entry and its weight."""
-    entries: dict[tuple[str, ...], float] = {}
+def lexicon() -> Mapping[str, float]:
+    """All word lists together: a folded word and its weight in [-1, 1]."""
+    entries: dict[str, float] = {}
     folder = files("locutory.capabilities.analysis.rules") / "lexicons"
     for name in LEXICONS:
         for line in (folder / f"{name}.txt").read_text(encoding="utf-8").splitlines():
             if line and not line.startswith("#"):
-                phrase, _, weight = line.rpartition(" ")
-                entries[tuple(words(phrase))] = float(weight)
+                word, _, weight = line.partition("\t")
+                entries[fold(word)] = float(weight)
     return entries
 
 
 def text_sentiment(text: str) -> tuple[float, int]:
-    """(-1 to 1, how many words spoke) of a text; (0, 0) where none did."""
-    total, hits = 0.0, 0
-    for clause in _CLAUSE_END.split(text):  # a negation reaches no further than its clause
-        tokens, at = words(clause), 0
-        while at < len(tokens):
-            size, weight = _entry_at(tokens, at)
-            if size:
-                total += weight * _modifier(tokens, at, at + size)
-                hits += 1
-            at += max(1, size)
-    return (total / math.sqrt(total * total + _ALPHA) if hits else 0.0), hits
+    """(-1 to 1, how many words spoke) of an English or Hindi text; (0, 0) where none did."""
+    meant = _COURTESY.sub(" ", text)
+    hits = [hit for clause in _CLAUSE_END.split(meant) for hit in _hits(words(clause))]
+    return math.tanh(math.fsum(hits)), len(hits)
 
 
-def _entry_at(tokens: Sequence[str], at: int) -> tuple[int, float]:
-    for size in range(_LONGEST_PHRASE, 0, -1):
-        weight = lexicon().get(tuple(tokens[at : at + size]))
-        if weight is not None:
-            return min(size, len(tokens) - at), weight
-    return 0, 0.0
+def _hits(tokens: Sequence[str]) -> list[float]:
+    """The weights of a clause's words, each with what strengthens or negates it."""
+    known = lexicon()
+    return [
+        known[word] * _strength(tokens, at) * (_NEGATED if _negated(tokens, at) else 1.0)
+        for at, word in enumerate(tokens)
+        if word in known
+    ]
 
 
-def _modifier(tokens: Sequence[str], start: int, end: int) -> float:
-    before = tokens[max(0, start - _REACH) : start]
-    factor = math.prod(_INTENSIFIERS.get(word, 1.0) for word in before[-2:])
-    negated = any(word in _NEGATES_AFTER_IT or word.endswith("n't") for word in before)
-    negated ^= any(word in _NEGATES_BEFORE_IT for word in tokens[end : end + 2])
-    return factor * _NEGATED if negated else factor
+def _strength(tokens: Sequence[str], at: int) -> float:
+    before = tokens[max(0, at - _STRENGTH_REACH) : at]
+    return math.prod(_STRENGTH.get(word, 1.0) for word in before)
+
+
+def _negated(tokens: Sequence[str], at: int) -> bool:
+    before = tokens[max(0, at - _NEGATION_REACH) : at]
+    around = [*before[-1:], *tokens[at + 1 : at + 1 + _HINDI_NEGATION_REACH]]
+    return any(word in _NEGATORS or word.endswith("n't") for word in before) or any(
+        word in _HINDI_NEGATORS for word in around
+    )
+
+
+def is_understood(transcript: Transcript) -> bool:
+    """Whether the talk is in a language with a word list; without a name, its grammar tells."""
+    base = re.split(r"[-_]", transcript.language or "und")[0].casefold()
+    if base != "und":
+        return base in LANGUAGES
+    said = words(transcript.plain())
+    return sum(word in _GRAMMAR for word in said) >= max(1, _LEAST_GRAMMAR * len(said))
 
 
 def by_turn(transcript: Transcript) -> list[TurnSentiment]:
-    """The sentiment of each turn that has words."""
-    spoken = [turn for turn in transcript.turns if words(turn.text)]
+    """The sentiment of each turn of a person that has words."""
+    spoken = [t for t in transcript.turns if t.role is not Role.IVR and words(t.text)]
+    if not is_understood(transcript):
+        return [TurnSentiment(turn, 0.0, 0) for turn in spoken]
     return [TurnSentiment(turn, *text_sentiment(turn.text)) for turn in spoken]
 
 
@@ -105,29 +148,25 @@ def label(value: float) -> str:
     return "negative" if value < NEGATIVE else "neutral"
 
 
-def weighted_mean(scored: Iterable[TurnSentiment]) -> float | None:
-    """The duration-weighted mean; None without turns."""
-    pairs = [(max(1, s.turn.end_ms - s.turn.start_ms), s.value) for s in scored]
-    weight = sum(duration for duration, _ in pairs)
-    return sum(duration * value for duration, value in pairs) / weight if weight else None
+def weighted_mean(parts: Iterable[tuple[int, float]]) -> float | None:
+    """The mean of (weight, value) pairs; None without weight."""
+    pairs = list(parts)
+    weight = sum(w for w, _ in pairs)
+    return math.fsum(w * value for w, value in pairs) / weight if weight else None
 
 
 def judge(case: Case) -> RuleAnswer:
-    """The `sentiment` agent by rules; a quarter or role without words is None, never 0.
-
-    A language without a word list is neutral: our lists would find false friends in it.
-    """
-    scored = by_turn(case.transcript) if _is_known(case.transcript.language) else []
-    overall = weighted_mean(scored) or 0.0
+    """The `sentiment` agent by rules; a quarter or role without words is None, never 0."""
+    scored = by_turn(case.transcript)
+    overall = weighted_mean((s.weight, s.value) for s in scored) or 0.0
     quarters = _quarters(scored, case.transcript.duration_ms)
     first, last = quarters[0], quarters[-1]
-    hits = sum(s.hits for s in scored)
     strongest = sorted((s for s in scored if s.hits), key=lambda s: -abs(s.value))
     result: dict[str, Any] = {
         "overall": round(overall, 4),
         "label": label(overall),
-        "customer": _rounded(weighted_mean(s for s in scored if s.turn.role is Role.CUSTOMER)),
-        "agent": _rounded(weighted_mean(s for s in scored if s.turn.role is Role.AGENT)),
+        "customer": _rounded(_of(scored, Role.CUSTOMER)),
+        "agent": _rounded(_of(scored, Role.AGENT)),
         "trend": None if first is None or last is None else round(last - first, 4),
         "per_quarter": [_rounded(value) for value in quarters],
         "evidence": [
@@ -135,25 +174,34 @@ def judge(case: Case) -> RuleAnswer:
             for s in strongest[:_MOST_EVIDENCE]
         ],
     }
-    return RuleAnswer(result=result, confidence=min(MAX_RULE_CONFIDENCE, 0.2 + 0.05 * hits))
+    return RuleAnswer(result=result, confidence=_confidence(sum(s.hits for s in scored)))
 
 
-def _is_known(language: str | None) -> bool:
-    return language is None or language.lower().split("-")[0] in _KNOWN_LANGUAGES
+def _of(scored: Sequence[TurnSentiment], role: Role) -> float | None:
+    return weighted_mean((s.weight, s.value) for s in scored if s.turn.role is role)
 
 
 def _quarters(scored: Sequence[TurnSentiment], duration_ms: int) -> list[float | None]:
-    """The mean of the turns whose middle falls into each quarter of the call."""
-    whole = max([duration_ms, 1, *(s.turn.end_ms for s in scored)])
-    groups: list[list[TurnSentiment]] = [[], [], [], []]
-    for one in scored:
-        middle = (one.turn.start_ms + one.turn.end_ms) / 2
-        groups[min(3, max(0, int(4 * middle / whole)))].append(one)
-    return [weighted_mean(group) for group in groups]
+    """The mean of each quarter of the call; a turn counts in each by the part that lies in it."""
+    whole = max([duration_ms, 1, *(s.turn.start_ms + s.weight for s in scored)])
+    bounds = [whole * n // QUARTERS for n in range(QUARTERS + 1)]
+    return [
+        weighted_mean((_overlap_ms(s, low, high), s.value) for s in scored)
+        for low, high in pairwise(bounds)
+    ]
+
+
+def _overlap_ms(one: TurnSentiment, low: int, high: int) -> int:
+    start = one.turn.start_ms
+    return max(0, min(high, start + one.weight) - max(low, start))
 
 
 def _telling_sentence(turn: Turn) -> str:
     return max(sentences(turn.text), key=lambda s: abs(text_sentiment(s)[0]))
+
+
+def _confidence(hits: int) -> float:
+    return min(MAX_RULE_CONFIDENCE, 0.2 + 0.04 * hits) if hits else _LEAST_CONFIDENCE
 
 
 def _rounded(value: float | None) -> float | None:
