@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from locutory.kernel.errors import ErrorClass, LocutoryError
+from locutory.kernel.http.retry import full_jitter
 from locutory.kernel.jobs.contract import Claimed, Failure
 
 DETAIL_CHARS = 500
@@ -76,5 +77,4 @@ def decide(job: Claimed, failure: Failure, *, now_ms: int, rng: random.Random) -
         return Decision(verdict=Verdict.RETRY, delay_s=_BUG_DELAYS_S[min(job.attempts, 1)])
     if cls in _MAX:
         return Decision(verdict=Verdict.RETRY)
-    ceiling_s = min(900.0, 5.0 * 2 ** min(job.attempts, 10))
-    return Decision(verdict=Verdict.RETRY, delay_s=rng.uniform(0, ceiling_s))
+    return Decision(verdict=Verdict.RETRY, delay_s=full_jitter(5.0, job.attempts, 900.0, rng))
