@@ -23,8 +23,8 @@ demo: setup  ## load the demo data, serve, print the address and logins
 dev: setup  ## serve with reload, for work on the code
 	@$(BIN)/locutory serve --reload
 
-test: check  ## everything that must hold: lint, types, import rules, tests (DB=postgresql runs all there)
-	@LOCUTORY_TEST_DB=$(DB) $(PY) -m pytest
+test: check  ## everything that must hold: lint, types, import rules, tests (DB=postgresql runs all there, DB=both on both)
+	@LOCUTORY_TEST_DB=$(DB) $(PY) -m pytest -n 2 --dist loadfile
 
 check: setup  ## lint, types, import rules
 	@$(BIN)/ruff check .

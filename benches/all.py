@@ -9,11 +9,23 @@ import subprocess
 import sys
 from pathlib import Path
 
-BENCHES = ("limits", "pipeline", "fairness", "webhook", "reads", "fanout", "footprint")
+BENCHES = (
+    "limits",
+    "pipeline",
+    "agents",
+    "fairness",
+    "webhook",
+    "reads",
+    "growth",
+    "fanout",
+    "stt",
+    "footprint",
+    "rag",
+)
 # cases that --full runs at length; PG1 comes with PG2 and PK1 with PK2, which share their runs
 AT_LENGTH = {"pipeline": ("PA1", "PA4"), "webhook": ("PG1",), "footprint": ("PK1",)}
 CASES = {
-    "pipeline": ("PA1", "PA4", "PA8", "PA14"),
+    "pipeline": ("PA1", "PA4", "PA7", "PA8", "PA9", "PA14"),
     "webhook": ("PG1", "PG5"),
     "footprint": ("PK1", "PK3"),
 }

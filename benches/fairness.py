@@ -3,6 +3,7 @@
 import sys
 
 from benches.common import Options, Report, child, options_of
+from benches.pipeline import redis_answers
 
 SLOTS, STT = 50, 0.1
 
@@ -26,10 +27,29 @@ def small_behind_large(report: Report, options: Options) -> None:
     report.value("PA10", "Jain index while both wait", jains, ">=0.95")
 
 
+def behind_a_fifo(report: Report, options: Options) -> None:
+    """The same calls in one queue, where the first come is the first served."""
+    if not redis_answers():
+        report.skip("PA11", "no Redis at 127.0.0.1:6379 for dramatiq")
+        return
+    large, small = (10_000, 100) if options.full else (2000, 20)
+    work = ("--calls", f"{large},{small}", "--slots", SLOTS, "--stt", STT)
+    sooner = []
+    for _ in range(options.rounds):
+        mine = child("benches.queue_child", *work)
+        if mine["lost"] or mine["doubled"]:
+            raise RuntimeError(f"wrong work: {mine}")
+        theirs = child("benches.peers.dramatiq_queue", "fifo", *work)
+        sooner.append(theirs["end_2"] / mine["end_2"])
+    case = f"{small} calls behind {large}: how many times sooner than first come, first served"
+    report.value("PA11", case, sooner, ">=10", peer="dramatiq")
+
+
 def main() -> int:
     options = options_of()
     report = Report("fairness", options)
     small_behind_large(report, options)
+    behind_a_fifo(report, options)
     return report.close()
 
 

@@ -75,6 +75,62 @@ def against_peers(report: Report, options: Options) -> None:
         )
 
 
+def bulk_enqueue(report: Report, options: Options) -> None:
+    if not redis_answers():
+        report.skip("PA7", "no Redis at 127.0.0.1:6379 for dramatiq")
+        return
+    count = 20_000 if options.full else 4000
+
+    def peer() -> Figures:
+        return child("benches.peers.dramatiq_queue", "bulk", "--count", count)
+
+    first, second, theirs = interleave(lambda: enqueued(count), {"dramatiq": peer}, options.rounds)
+    report.value(
+        "PA7",
+        f"bulk enqueue of {count}, per second",
+        ratios(first, theirs["dramatiq"], "per_s"),
+        ">=10",
+        peer="dramatiq",
+        aa=ratios(second, first, "per_s"),
+        note=f"ours {first[-1]['per_s']:.0f}; {DURABILITY}",
+    )
+
+
+def enqueued(count: int) -> Figures:
+    """Ours; every job must be there."""
+    figures = child("benches.enqueue_child", "bulk", "--count", count)
+    if figures["lost"]:
+        raise RuntimeError(f"wrong work: {figures}")
+    return figures
+
+
+def idle_pickup(report: Report, options: Options) -> None:
+    count = 500 if options.full else 100
+
+    def mine() -> Figures:
+        return child("benches.enqueue_child", "pickup", "--count", count)
+
+    if not redis_answers():
+        report.skip("PA9", "no Redis at 127.0.0.1:6379 for dramatiq")
+        return
+
+    def peer() -> Figures:
+        return child("benches.peers.dramatiq_queue", "pickup", "--count", count)
+
+    first, second, theirs = interleave(mine, {"dramatiq": peer}, options.rounds)
+    report.value(
+        "PA9",
+        "pickup on an idle queue, p50",
+        ratios(first, theirs["dramatiq"], "p50_ms"),
+        "<=1.0",
+        peer="dramatiq",
+        aa=ratios(second, first, "p50_ms"),
+        note=f"ours {first[-1]['p50_ms']:.2f} ms; {DURABILITY}",
+    )
+    slowest = [run["p99_ms"] for run in (*first, *second)]
+    report.value("PA9", "pickup on an idle queue, p99 in ms", slowest, "<=50")
+
+
 async def claim_cost_us(url: str, queued: int, claims: int = 400) -> float:
     """CPU of claiming one job with so many queued, in a transaction each."""
     storage = Storage(url)
@@ -162,6 +218,8 @@ def idle(report: Report, options: Options) -> None:
 CASES = {
     "PA1": efficiency,
     "PA4": against_peers,
+    "PA7": bulk_enqueue,
+    "PA9": idle_pickup,
     "PA8": claim_flatness,
     "PA14": idle,
 }

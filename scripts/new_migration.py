@@ -1,7 +1,9 @@
 """Write a migration from the difference between the models and the newest schema.
 
 Run: .venv/bin/python scripts/new_migration.py NNNN_name "What it does."
-Read what it wrote: it knows nothing of full-text tables and row-level security.
+Read what it wrote: it knows nothing of full-text tables, fences every table with a `tenant_id`
+(kernel tables that have one are not to be fenced), and a new column that must not be null needs a
+`server_default` for the rows that are there.
 """
 
 import sys
@@ -11,6 +13,7 @@ from typing import Any
 
 from alembic.autogenerate import api
 from alembic.migration import MigrationContext
+from alembic.operations import ops
 from sqlalchemy import JSON, create_engine
 
 from locutory import app
@@ -47,6 +50,12 @@ def main() -> None:
             )
             script = api.produce_migrations(context, Base.metadata)
             assert script.upgrade_ops is not None
+            fenced = [
+                made.table_name
+                for made in script.upgrade_ops.ops
+                if isinstance(made, ops.CreateTableOp)
+                and any(getattr(c, "name", None) == "tenant_id" for c in made.columns)
+            ]
             body = api.render_python_code(
                 script.upgrade_ops, render_item=render, migration_context=context
             )
@@ -57,7 +66,7 @@ def main() -> None:
         "import sqlalchemy as sa",
         "from alembic import op",
         "",
-        "from locutory.kernel.db.dialect import Json, UtcDateTime",
+        "from locutory.kernel.db.dialect import Json, UtcDateTime, fence_table",
         "",
         f'revision = "{revision}"',
         f"down_revision = {before!r}",
@@ -65,6 +74,8 @@ def main() -> None:
         "",
         "def upgrade() -> None:",
         *(line.rstrip() for line in body.splitlines() if "# ###" not in line),
+        f"    for table in {fenced!r}:",
+        "        fence_table(op.get_bind(), table)",
         "",
     ]
     target.write_text("\n".join(lines))

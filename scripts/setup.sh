@@ -31,5 +31,7 @@ fi
 "$venv/bin/pip" install --quiet --disable-pip-version-check --root-user-action=ignore 'uv>=0.9,<1'
 # the system's certificates, as pip uses them: a proxy in between has its own
 export VIRTUAL_ENV="$PWD/$venv" UV_LINK_MODE=copy UV_SYSTEM_CERTS=true
-"$venv/bin/uv" pip install --quiet --require-hashes -r requirements.lock
+# compiled once here, not at every start where Python may not write beside the sources
+"$venv/bin/uv" pip install --quiet --compile-bytecode --require-hashes -r requirements.lock
 "$venv/bin/uv" pip install --quiet --no-deps -e .
+env -u PYTHONDONTWRITEBYTECODE "$venv/bin/python" -m compileall -q src

@@ -11,6 +11,7 @@ and `theirs` are two businesses with an administrator each.
 import asyncio
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -20,6 +21,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx2
+import hypothesis
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import Engine, create_engine, text
@@ -36,8 +38,13 @@ from locutory.products.calls.businesses.contract import Role
 assert app.MODULES, "every table is known before migrating"
 
 MACHINE = "postgresql+psycopg://postgres@127.0.0.1:5432/postgres"
-PRIVATE_PORT = 55431
 PASSWORD = "correct horse"
+
+# how fast examples are made is the machine's affair, and no test depends on a time
+hypothesis.settings.register_profile(
+    "locutory", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("locutory")
 
 
 def _admin(url: str) -> Engine:
@@ -82,15 +89,22 @@ def _private_cluster() -> Iterator[str]:
         if os.geteuid() == 0:
             shutil.chown(folder, "postgres", "postgres")
             as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
-        data = f"{folder}/data"
-        options = f"-p {PRIVATE_PORT} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
+        data, port = f"{folder}/data", _free_port()
+        options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
         initdb = [*as_user, str(bin_ / "initdb"), "-D", data, "-A", "trust", "-U", "postgres"]
         start = [*as_user, str(bin_ / "pg_ctl"), "-D", data, "-w", "-o", options, "start"]
         for command in (initdb, [*start, "-l", f"{folder}/log"]):
             subprocess.run(command, check=True, capture_output=True, cwd=folder)
-        yield f"postgresql+psycopg://postgres@127.0.0.1:{PRIVATE_PORT}/postgres"
+        yield f"postgresql+psycopg://postgres@127.0.0.1:{port}/postgres"
         stop = [*as_user, str(bin_ / "pg_ctl"), "-D", data, "-m", "immediate", "stop"]
         subprocess.run(stop, check=True, capture_output=True, cwd=folder)
+
+
+def _free_port() -> int:
+    with socket.socket() as finder:
+        finder.bind(("127.0.0.1", 0))
+        port: int = finder.getsockname()[1]
+        return port
 
 
 def _beside(url: str, name: str) -> str:
@@ -111,17 +125,58 @@ def postgresql_template(postgresql_server: str) -> Iterator[str]:
     admin.dispose()
 
 
-@pytest.fixture
-def postgresql_url(postgresql_server: str, postgresql_template: str) -> Iterator[str]:
-    """The address of a migrated database of its own."""
-    name = f"locutory_{uuid4().hex[:12]}"
+_EMPTY = text(
+    """
+    DO $$
+    DECLARE name text; has_rows boolean; filled text[];
+    BEGIN
+        PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
+            WHERE datname = current_database() AND pid <> pg_backend_pid();
+        FOR name IN SELECT quote_ident(tablename) FROM pg_tables
+            WHERE schemaname = 'public' AND tablename <> 'alembic_version'
+        LOOP
+            EXECUTE 'SELECT EXISTS (SELECT FROM ' || name || ')' INTO has_rows;
+            IF has_rows THEN filled := filled || name; END IF;
+        END LOOP;
+        IF filled IS NOT NULL THEN
+            EXECUTE 'TRUNCATE ' || array_to_string(filled, ',') || ' CASCADE';
+        END IF;
+    END $$
+    """
+)
+
+
+@pytest.fixture(scope="session")
+def postgresql_copies(postgresql_server: str, postgresql_template: str) -> Iterator[list[str]]:
+    """Empty copies of the template that no test uses now; to make one takes most of a second."""
+    free: list[str] = []
+    yield free
     admin = _admin(postgresql_server)
     with admin.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {postgresql_template}"))
-    yield _beside(postgresql_server, name)
-    with admin.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+        for name in free:
+            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
     admin.dispose()
+
+
+@pytest.fixture
+def postgresql_url(
+    postgresql_server: str, postgresql_template: str, postgresql_copies: list[str]
+) -> Iterator[str]:
+    """The address of a migrated database without rows, of the test's own while it runs."""
+    admin = _admin(postgresql_server)
+    if postgresql_copies:
+        name = postgresql_copies.pop()
+    else:
+        name = f"locutory_{uuid4().hex[:12]}"
+        with admin.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {postgresql_template}"))
+    yield _beside(postgresql_server, name)
+    admin.dispose()
+    own = _admin(_beside(postgresql_server, name))
+    with own.connect() as connection:
+        connection.execute(_EMPTY)
+    own.dispose()
+    postgresql_copies.append(name)
 
 
 @pytest.fixture(scope="session")
@@ -141,13 +196,20 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """`database_url` runs on SQLite, or on PostgreSQL by DB=postgresql, or on both by mark."""
+    """`database_url` runs on SQLite, or on PostgreSQL by DB=postgresql, or on both by mark.
+
+    The mark counts where the fences are: products' tests run on the one that is asked for, since
+    on both they took longer than a person waits. DB=both runs them on both as well.
+    """
     if "database_url" not in metafunc.fixturenames:
         return
-    if metafunc.definition.get_closest_marker("both_databases"):
+    asked = os.environ.get("LOCUTORY_TEST_DB", "sqlite")
+    folder = metafunc.definition.path.relative_to(Path(__file__).parent).parts[0]
+    marked = metafunc.definition.get_closest_marker("both_databases")
+    if asked == "both" or (marked and folder != "products"):
         kinds = ["sqlite", "postgresql"]
     else:
-        kinds = [os.environ.get("LOCUTORY_TEST_DB", "sqlite")]
+        kinds = [asked]
     metafunc.parametrize("database_kind", kinds, scope="function", indirect=True)
 
 

@@ -24,7 +24,7 @@ from locutory.products.calls.records.models import (
 )
 from locutory.products.calls.records.queries import _LIST
 from locutory.products.calls.records.schemas import CallPage, CallRead
-from locutory.products.calls.records.service import _light, _scores, _transcript
+from locutory.products.calls.records.service.reading import _audio, _light, _scores, transcript_read
 
 
 def built(folder: Path) -> FastAPI:
@@ -88,16 +88,19 @@ def built(folder: Path) -> FastAPI:
             .order_by(CallStageRun.started_at, CallStageRun.id)
         )
         names = ("kind", "ended_at", "disposition", "status_detail", "channels", "true_stereo")
-        more = ("language", "epoch", "custom", "created_at", "done_at")
+        more = ("language", "epoch", "custom", "created_at", "done_at", "transcript_version")
+        last = ("asr_quality", "legal_hold")
         return {
             **_light(record),
-            **{name: getattr(record, name) for name in (*names, *more)},
+            **{name: getattr(record, name) for name in (*names, *more, *last)},
             "id": str(record.id),
-            "transcript": transcript and _transcript(record, transcript),
+            "transcript": transcript and transcript_read(transcript),
             "metrics": metric and {**metric.figures, "basis": metric.basis},
             "analysis": analysis and {**analysis.analysis, "_meta": analysis.meta},
             "scores": _scores(analysis) if analysis else [],
+            "reviews": [],
             "stages": runs.all(),
+            "audio": _audio(bid, record),
         }
 
     return app

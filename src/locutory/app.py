@@ -24,11 +24,12 @@ from locutory.kernel.auth import Auth, BlobPutter, Roles
 from locutory.kernel.auth import routes as auth_routes
 from locutory.kernel.cpu import CpuPool
 from locutory.kernel.crypto import Secrets, load_or_create_secrets
-from locutory.kernel.db import Storage
+from locutory.kernel.db import Session, Storage
 from locutory.kernel.db.migrate import migrate, require_current
 from locutory.kernel.events.sealer import Sealer
 from locutory.kernel.http.client import HttpClient
 from locutory.kernel.jobs import Registry, Worker
+from locutory.kernel.jobs.housekeeping import ensure_schedule
 from locutory.kernel.jobs.metrics import JobMetrics, QueueDepth
 from locutory.kernel.module import Module
 from locutory.kernel.ratelimit import Limiter
@@ -39,7 +40,12 @@ from locutory.kernel.settings import Settings
 from locutory.kernel.telemetry.health import Check, HealthChecks, health_router
 from locutory.kernel.telemetry.metrics import CONTENT_TYPE, Metrics
 from locutory.kernel.telemetry.middleware import TelemetryMiddleware
+from locutory.products.calls.analytics.upkeep import Keeper
 from locutory.products.calls.module import MODULES as CALLS
+from locutory.products.calls.pipeline.gauges import PipelineGauges
+from locutory.products.calls.pipeline.metrics import measure
+from locutory.products.calls.pipeline.service.backlog import Backlog
+from locutory.products.calls.records.contract import Measure
 from locutory.products.calls.records.counting import CallCounters
 
 MODULES: tuple[Module, ...] = (*CALLS,)
@@ -68,6 +74,8 @@ class Server:
             "transcribe": self.settings.stt.concurrency,
             "analyze": self.settings.llm.concurrency,
             "index": 4,
+            "trials": 2,  # each asks a model for several calls at once
+            "reindex": 1,
         }
         return {name: heavy.get(name, _LIGHT_QUEUE) for name in sorted(self.registry.queues)}
 
@@ -81,6 +89,15 @@ class Server:
             services=self.services,
             on_end=JobMetrics(self.metrics).ended,
         )
+
+    async def _schedule(self) -> None:
+        """Put the modules' schedules in place; a worker runs them when they are due."""
+
+        async def place(tx: Session) -> None:
+            for one in (s for module in self.modules for s in module.schedules):
+                await ensure_schedule(tx, name=one.name, cron=one.cron, kind=one.kind)
+
+        await self.storage.database().write(place)
 
     @asynccontextmanager
     async def running(self, *, work: bool = True) -> AsyncIterator["Server"]:
@@ -100,11 +117,14 @@ class Server:
             stack.callback(self.auth.close)
             stack.callback(self.services.get(CpuPool).close)
             stack.push_async_callback(self.services.get(HttpClient).close)
+            await self._schedule()
             stop = asyncio.Event()
             tasks = [asyncio.create_task(self.sealer.run(stop), name="sealer")]
             tasks.append(asyncio.create_task(self.hub.run(stop), name="hub"))
             if work:
                 tasks.append(asyncio.create_task(self.worker().run(stop), name="worker"))
+                keeper = Keeper(self.storage)
+                tasks.append(asyncio.create_task(keeper.run(stop), name="read-models"))
 
             async def wind_down() -> None:
                 stop.set()
@@ -149,7 +169,9 @@ def _services(settings: Settings, secrets: Secrets, metrics: Metrics, storage: S
     services.add(Secrets, secrets)
     services.add(Metrics, metrics)
     services.add(CallCounters, CallCounters(metrics, storage))
+    services.add(Backlog, Backlog(storage, settings.pipeline))
     services.add(CpuPool, CpuPool())
+    services.add(Measure, measure)
     http = HttpClient(settings.http, metrics=metrics)
     services.add(HttpClient, http)
     blobs = LocalBlobs(settings.data_dir / "blobs")
@@ -213,12 +235,14 @@ def create_app(server: Server, *, work: bool = True) -> FastAPI:
             app.include_router(module.router)
 
     queue_depth = QueueDepth(server.metrics)
+    pipeline = PipelineGauges(server.metrics, server.settings)
 
     @app.get("/metrics", tags=["health"], response_class=Response)
     async def metrics() -> Response:
         """Everything that is counted, in Prometheus' text form."""
         async with server.storage.read(None) as session:
             await queue_depth.refresh(session)
+            await pipeline.refresh(session)
         return Response(server.metrics.render(), media_type=CONTENT_TYPE)
 
     return app

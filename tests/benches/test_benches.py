@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 from benches.common import Options, Report, child, ratios
+from benches.pipeline import redis_answers
 
+from benches import agents, fanout, footprint, limits, reads, serving, webhook
 from benches import all as every
-from benches import fanout, footprint, limits, reads, serving, webhook
 
 ONE_ROUND = Options(full=False, rounds=1, scale=0.1, seed=1, only=None, json_path=None)
 
@@ -99,10 +100,50 @@ def test_nothing_heavy_is_loaded_before_its_first_use(our) -> None:
     assert footprint.loaded_early(server.port) == []
 
 
+def test_a_call_that_is_judged_again_asks_nothing_and_says_the_same() -> None:
+    run = agents.run(2, seed=1)
+
+    assert 0 < run["hit_ms"] < run["miss_ms"]
+
+
 def test_a_call_goes_through_the_job_engine_once() -> None:
     run = child("benches.queue_child", "--calls", 20, "--slots", 4)
 
     assert (run["lost"], run["doubled"]) == (0, 0)
+
+
+def test_every_job_that_is_enqueued_in_bulk_is_there() -> None:
+    assert child("benches.enqueue_child", "bulk", "--count", 20)["lost"] == 0
+
+
+def test_every_job_of_an_idle_queue_is_picked_up() -> None:
+    run = child("benches.enqueue_child", "pickup", "--count", 20)
+
+    assert run["picked"] == 20
+    assert 0 < run["p50_ms"] <= run["p99_ms"]
+
+
+@pytest.mark.skipif(not redis_answers(), reason="no Redis")
+def test_the_reference_queue_serves_who_came_first() -> None:
+    assert child("benches.peers.dramatiq_queue", "bulk", "--count", 20)["lost"] == 0
+    assert child("benches.peers.dramatiq_queue", "pickup", "--count", 5)["picked"] == 5
+    work = ("--calls", "16,4", "--slots", 4, "--stt", 0.02)
+    run = child("benches.peers.dramatiq_queue", "fifo", *work)
+
+    assert run["end_2"] >= run["end_1"] > 0
+
+
+def test_planted_facts_are_found_by_words_and_likeness_together() -> None:
+    run = child("benches.rag_child", "hybrid", "--count", 12)
+
+    assert run["hybrid"] >= max(run["words"], run["vectors"]) > 0
+
+
+def test_a_filled_index_is_ready_and_fresh_after_a_restart() -> None:
+    run = child("benches.rag_child", "restart", "--count", 40)
+
+    assert run["held"] == 45
+    assert len(run["fresh_s"]) == 5
 
 
 def test_the_limits_of_the_machine_are_measured(tmp_path) -> None:

@@ -91,16 +91,40 @@ PLAUSIBLE = {  # where a type says too little for a request to get past the firs
     "country_code": "IN",
     "currency": "INR",
     "callid": "known",
+    "key": "promise",
+    "prompt_user": "{{ transcript }}",
+    "output_schema": {"type": "object", "properties": {"a": {"type": "string"}}},
+    "provider": None,
+    "model": None,
+    "fallback": [],
+    "depends_on": [],
+    "agents": None,
+    "version": None,
+    "from": "2026-01-01",
+    "to": "2026-02-01",
     "audio_url": "https://example.org/a.wav",
     "kind": "call",
     "expires_at": None,
     "session_id": None,
-    "callids": None,
+    "callids": ["known"],
+    "rule": {"kind": "silence", "min_ms": 5000},
+    "synonyms": {},
+    "metrics": ["calls"],
+    "dimensions": ["day"],
     "min_score": None,
     "max_score": None,
+    "options": {},
+    "binding": {},
+    "reviewer_id": None,
+    "week": None,
+    "action": "tag",
+    "params": {},
+    "filter": {},
+    "map": {"S1": "agent"},
 }
 ENDS_THE_SESSION = "/logout"
 ENDLESS = "/stream"
+NOBODY = "00000000-0000-0000-0000-000000000001"
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +233,8 @@ class Prober:
         return heard[0]["status"], body
 
     def target(self, operation: Operation, **odd: str) -> str:
-        return operation.path.format_map({**self.names, **odd})
+        nobody = dict.fromkeys(operation.in_path, NOBODY)
+        return operation.path.format_map({**nobody, **self.names, **odd})
 
     async def paths(self, operation: Operation) -> None:
         for name in operation.in_path:
@@ -263,18 +288,32 @@ def _is_error(body: bytes) -> bool:
 async def prober(api: FastAPI, ours: "Resident") -> Prober:
     call = {"callid": "known", "audio_url": None}
     await ours.ask("POST", f"/ingest/{ours.bid}/calls", json={"calls": [call]})
+    silence = {"key": "silence", "name": "Silence", "rule": PLAUSIBLE["rule"]}
+    rule = (await ours.ask("POST", f"/moments/{ours.bid}", json=silence)).json()
+    question = {"key": "polite", "section": "Talk", "question": "Polite?", "type": "bool"}
+    body = {"name": "A template", "parameters": [question]}
+    template = (await ours.ask("POST", f"/scoring-templates/{ours.bid}", json=body)).json()
+    path = f"/call-records/{ours.bid}/known/reviews"
+    review = (await ours.ask("POST", path, json={})).json()
     names = {
         "bid": ours.bid,
         "callid": "known",
         "user_id": str(ours.user_id),
         "key_id": "00000000-0000-0000-0000-000000000001",
+        "type_key": "price",
+        "moment_id": rule["id"],
+        "key": "bant",
+        "template_id": template["id"],
+        "review_id": review["id"],
+        "agent_id": "known",
     }
     return Prober(api, ours, names)
 
 
 def probed(api: FastAPI) -> list[Operation]:
-    """All but what would end the session that probes."""
-    return [o for o in operations(api) if not o.path.endswith(ENDS_THE_SESSION)]
+    """All but what would end the session that probes; what deletes comes last."""
+    found = [o for o in operations(api) if not o.path.endswith(ENDS_THE_SESSION)]
+    return sorted(found, key=lambda o: o.method == "DELETE")
 
 
 async def test_no_path_makes_the_server_stumble(prober: Prober, api: FastAPI) -> None:

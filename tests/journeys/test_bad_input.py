@@ -394,6 +394,24 @@ async def test_an_address_that_only_turns_out_private_fails_the_call_and_is_audi
     assert len(await house.blocked(f"inward-{kind}")) == 1
 
 
+async def test_a_call_whose_recording_was_gone_is_heard_from_a_new_address(house: House) -> None:
+    gone = await house.fetched("mended", house.host.says("gone-first", answer(410)))
+    sound = wav(np.zeros(2 * RATE, dtype=np.float32))
+
+    mended = await house.fetched("mended", house.host.says("there-now", answer(200, sound)))
+
+    assert (gone["status"], mended["status"]) == ("failed", "done")
+    assert "source_changed" not in mended["flags"]
+
+
+async def test_a_call_whose_recording_was_gone_is_heard_from_an_upload(house: House) -> None:
+    await house.fetched("uploaded", house.host.says("gone-too", answer(410)))
+
+    mended = await house.heard("uploaded", wav(np.zeros(2 * RATE, dtype=np.float32)))
+
+    assert mended["status"] == "done"
+
+
 @pytest.mark.parametrize("status", [401, 403, 404, 410])
 async def test_a_recording_that_is_gone_fails_the_call_at_once(house: House, status: int) -> None:
     url = house.host.says(f"gone-{status}", answer(status))

@@ -59,16 +59,20 @@ def talk(*lines: str) -> bytes:
     return json.dumps({"language": "en", "segments": segments}).encode()
 
 
+AGENTS = {  # who asks, by a key of the answer that it wants
+    "parameters": "quality",
+    "budget": "bant",
+    "overall": "sentiment",
+    "bullets": "summary",
+    "disposition": "outcome",
+    "fields": "lead_profile",
+    **{key: key for key in ("objections", "topics", "next_steps", "compliance")},
+}
+
+
 def question_of(request: LLMRequest) -> str:
-    """Which agent asks, by the answer that it wants."""
     wanted = (request.schema or {})["properties"]
-    names = {
-        "parameters": "quality",
-        "budget": "bant",
-        "overall": "sentiment",
-        "bullets": "summary",
-    }
-    return next(name for key, name in names.items() if key in wanted)
+    return next(name for key, name in AGENTS.items() if key in wanted)
 
 
 def plain(request: LLMRequest, quality: Sequence[dict[str, Any]] = ()) -> str:
@@ -87,6 +91,9 @@ def plain(request: LLMRequest, quality: Sequence[dict[str, Any]] = ()) -> str:
             "evidence": [],
         },
         "summary": {"text": "They talked.", "bullets": [], "language": "en"},
+        "outcome": {"disposition": "", "resolved": None, "callback": None, "evidence": []},
+        "lead_profile": {"fields": []},
+        **{key: {key: []} for key in ("objections", "topics", "next_steps", "compliance")},
     }
     return json.dumps(answers[question_of(request)])
 
@@ -222,7 +229,7 @@ async def test_an_instruction_that_is_spoken_changes_no_score(house: House) -> N
     assert {row["state"] for key, row in parameters(wild).items() if key not in MEASURED} == {
         "needs_review"
     }
-    assert len(house.model.requests) == 4
+    assert len(house.model.requests) == len(AGENTS)
     for request in house.model.requests:
         before, _, block = request.user.partition("<<<DATA ")
         assert WILD not in before
@@ -243,7 +250,7 @@ async def test_a_half_answer_is_asked_for_once_more_and_then_taken(house: House)
         "stutter", "Good morning, Ben speaking.", "Hello, I have a question.", "Go on.", "It is."
     )
 
-    assert len(house.model.requests) == 8
+    assert len(house.model.requests) == 2 * len(AGENTS)
     assert call["degraded"] is False
     assert {meta["source"] for meta in call["analysis"]["_meta"].values()} == {"llm"}
     assert parameters(call)["introduction"]["state"] == "answered"
@@ -260,7 +267,7 @@ async def test_a_fence_and_extra_keys_around_an_answer_cost_no_second_question(
 
     call = await house.hear("fenced", "Good morning.", "Is it open?", "It is, until six.", "Good.")
 
-    assert len(house.model.requests) == 4
+    assert len(house.model.requests) == len(AGENTS)
     assert {meta["source"] for meta in call["analysis"]["_meta"].values()} == {"llm"}
     assert "confession" not in json.dumps(call)
 
@@ -270,7 +277,7 @@ async def test_a_model_that_never_answers_in_form_gives_way_to_the_rules(house: 
 
     call = await house.hear("prose", "Good morning.", "Hello there.", "How are you?", "Well.")
 
-    assert len(house.model.requests) == 8
+    assert len(house.model.requests) == 2 * len(AGENTS)
     assert call["degraded"] is True
     assert {m["error"] for m in call["analysis"]["_meta"].values()} == {"INVALID_OUTPUT"}
 

@@ -215,11 +215,13 @@ def test_production_on_postgresql_asks_for_the_setting(tmp_path: Path) -> None:
     [
         ("nokey", "written"),
         ("a:%%%", "not base64"),
-        ("a:" + encoded(os.urandom(16)), "16 bytes"),
+        pytest.param("a:" + encoded(os.urandom(16)), "16 bytes", id="short"),
         ("a:" + encoded(b"change-me-change-me-change-me-32"), "placeholder"),
         ("a:" + encoded(bytes(32)), "placeholder"),
         ("a:" + encoded(bytes(range(100, 132))), "placeholder"),
-        (f"a:{encoded(os.urandom(32))},a:{encoded(os.urandom(32))}", "twice"),
+        pytest.param(
+            f"a:{encoded(os.urandom(32))},a:{encoded(os.urandom(32))}", "twice", id="twice"
+        ),
     ],
 )
 def test_unfit_keys_are_refused_without_being_quoted(text: str, reason: str) -> None:

@@ -3,12 +3,16 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 import typer
+from pydantic import BaseModel, ValidationError
 
 from locutory.cli.operate import configure_logs, run_async
+from locutory.kernel.errors import InvalidError
 from locutory.kernel.settings import Settings
+
+M = TypeVar("M", bound=BaseModel)
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -51,6 +55,81 @@ def ingest(
         print_table(rows, waited=wait)
     good = {"done"} if wait else {"done", "pending", "transcribed"}
     sys.exit(0 if all(row["status"] in good for row in rows) else 1)
+
+
+_Bid = Annotated[str, typer.Option(help="the business")]
+_Stage = Annotated[str | None, typer.Option(help="transcribe, analyze or index; else all")]
+_AsJson = Annotated[bool, typer.Option("--json", help="print the answer as JSON")]
+
+
+@app.command()
+def status(bid: _Bid, as_json: _AsJson = False) -> None:
+    """Show how a business's calls stand and what holds them up."""
+    from locutory.cli.pipeline import print_status, run_status
+
+    found = run_async(run_status(_quiet(), bid))
+    if as_json:
+        print(found.model_dump_json())
+    else:
+        print_status(found)
+
+
+@app.command()
+def pause(bid: _Bid, stage: _Stage = None) -> None:
+    """Hold a business's stage, or all: what runs ends, what waits stays."""
+    _control(bid, "pause", stage)
+
+
+@app.command()
+def resume(bid: _Bid, stage: _Stage = None) -> None:
+    """Let a paused or blocked stage go on, or all."""
+    _control(bid, "resume", stage)
+
+
+@app.command()
+def redrive(
+    bid: _Bid,
+    stage: _Stage = None,
+    code: Annotated[str | None, typer.Option(help="only failures of this code")] = None,
+    provider: Annotated[str | None, typer.Option(help="by this provider instead")] = None,
+) -> None:
+    """Let dead jobs run again; exit code 1 if one of them cannot."""
+    from locutory.cli.pipeline import run_redrive
+    from locutory.products.calls.pipeline.schemas import LetterSelect, Overrides
+
+    select = _checked(LetterSelect, stage=stage, code=code)
+    overrides = _checked(Overrides, provider=provider)
+    done = run_async(run_redrive(_quiet(), bid, select, overrides))
+    print(f"{done.queued} queued again")
+    for refused in done.refused:
+        print(f"{refused.id} stays: {refused.why}")
+    sys.exit(1 if done.refused else 0)
+
+
+def _control(bid: str, action: str, stage: str | None) -> None:
+    from locutory.cli.pipeline import run_control
+    from locutory.products.calls.pipeline.schemas import ControlAsk
+
+    ask = _checked(ControlAsk, action=action, stage=stage)
+    done = run_async(run_control(_quiet(), bid, ask.action, ask.stage))
+    for name, held in done.stages.items():
+        print(f"{name}: {held.state}, {held.ready} ready, {held.running} running")
+
+
+def _quiet() -> Settings:
+    settings = Settings()
+    settings.log_level = "warning"
+    configure_logs(settings)
+    return settings
+
+
+def _checked(kind: type[M], **fields: Any) -> M:
+    """What the options say. Raises InvalidError in their words."""
+    try:
+        return kind(**fields)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InvalidError(f"{first['loc'][0]}: {first['msg']}") from error
 
 
 @app.command()

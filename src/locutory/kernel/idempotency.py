@@ -141,8 +141,10 @@ class Idempotency:
 async def _idempotency(
     request: Request,
     response: Response,
-    key: Annotated[str | None, Header(alias="Idempotency-Key")] = None,
+    # not `key`: a path may have a parameter of that name
+    idempotency_key: Annotated[str | None, Header(alias="Idempotency-Key")] = None,
 ) -> Idempotency:
+    key = idempotency_key
     if key is not None and not (0 < len(key) <= _MOST_CHARACTERS and key.isprintable()):
         message = f"1 to {_MOST_CHARACTERS} printable characters"
         fault = {

@@ -11,6 +11,15 @@ from locutory.kernel.telemetry.health import Check
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """A job of nobody in particular that comes round; `cron` has five fields, in UTC."""
+
+    name: str
+    cron: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Module:
     """What a module registers with the composition root.
 
@@ -21,6 +30,7 @@ class Module:
     name: str
     router: APIRouter | None = None
     jobs: tuple[JobKind, ...] = ()
+    schedules: tuple[Schedule, ...] = ()
     subscriptions: tuple[Subscription, ...] = ()
     roles: Mapping[str, frozenset[str]] = field(default_factory=dict)
     checks: Mapping[str, Check] = field(default_factory=dict)

@@ -15,6 +15,7 @@ class Source(StrEnum):
     STT = "stt"
     SIDECAR = "sidecar"
     ACOUSTIC = "acoustic"
+    EDITED = "edited"  # a person corrected what an engine heard
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

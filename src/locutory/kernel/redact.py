@@ -46,7 +46,9 @@ def redact(text: str) -> Redacted:
 class Redactor:
     """Redaction with one numbering over many texts, for instance the turns of a transcript."""
 
-    def __init__(self) -> None:
+    def __init__(self, keep: frozenset[str] = frozenset()) -> None:
+        """Kinds in `keep`, such as PHONE or EMAIL, stay readable."""
+        self._keep = keep
         self._numbers: dict[tuple[str, str], int] = {}
         self._last: Counter[str] = Counter()
 
@@ -60,7 +62,7 @@ class Redactor:
         A cue in one turn ("the code, please?") reaches into the next, and a number dictated over
         several turns is found; each of its parts becomes the same placeholder.
         """
-        spans = _find("\n".join(texts))
+        spans = [s for s in _find("\n".join(texts)) if s.kind not in self._keep]
         redacted, start = [], 0
         for text in texts:
             end = start + len(text)

@@ -115,6 +115,45 @@ class LlmSettings(BaseModel):
     concurrency: int = Field(default=16, ge=1)
 
 
+class PipelineSettings(BaseModel):
+    """Marks at which the pipeline holds back or raises an alert; shares are 0-1."""
+
+    most_queued: int = Field(
+        default=50_000, ge=1, description="queued calls of a business; beyond, pushes get 429"
+    )
+    most_queued_overall: int = Field(default=1_000_000, ge=1)
+    high_water: int = Field(
+        default=2000, ge=2, description="waiting analyses that halve a business's transcriptions"
+    )
+    disk_stop: float = Field(default=0.05, ge=0, description="less free: nothing is fetched")
+    disk_warn: float = Field(default=0.10, ge=0, description="less free: alert DiskLow")
+    dead_s: int = Field(default=60, ge=0, description="age of dead letters for DlqNotEmpty")
+    lag_jobs: int = Field(default=500, ge=0)
+    lag_s: int = Field(default=300, ge=0)
+    stalled_s: int = Field(default=600, ge=1)
+    missing_s: int = Field(default=180, ge=1, description="no heartbeat for so long: WorkerMissing")
+    budget_near: float = Field(default=0.8, ge=0, le=1)
+    scale_threshold: int = Field(default=500, ge=0, description="ready jobs that want more workers")
+    scale_drain_min: float = Field(default=10.0, gt=0, description="minutes to work a backlog off")
+    scale_max_workers: int = Field(default=10, ge=1)
+
+
+class PriceSettings(BaseModel):
+    """What engines cost, in millionths of the currency; 0 where they cost nothing or it is unknown.
+
+    A speech engine that says its own price wins over `stt_minute_micros`.
+    """
+
+    currency: str = "USD"
+    stt_minute_micros: int = Field(default=0, ge=0)
+    llm_million_in_micros: int = Field(
+        default=0, ge=0, description="of a million tokens of prompts"
+    )
+    llm_million_out_micros: int = Field(
+        default=0, ge=0, description="of a million tokens of answers"
+    )
+
+
 class Settings(BaseSettings):
     """All settings of a server."""
 
@@ -139,6 +178,8 @@ class Settings(BaseSettings):
     media: MediaSettings = MediaSettings()
     stt: SttSettings = SttSettings()
     llm: LlmSettings = LlmSettings()
+    pipeline: PipelineSettings = PipelineSettings()
+    prices: PriceSettings = PriceSettings()
 
     @cached_property
     def database_url(self) -> str:

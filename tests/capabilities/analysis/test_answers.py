@@ -16,6 +16,11 @@ SCHEMA = {
     "required": ["ok"],
 }
 
+WORDS = [
+    *("type", "properties", "required", "items", "enum", "minimum", "maximum", "minLength"),
+    *("maxLength", "minItems", "maxItems", "title", "description", "$ref", "a"),
+]
+
 
 @pytest.mark.parametrize(
     "text",
@@ -105,3 +110,14 @@ def test_an_expanded_schema_is_closed_and_bounded() -> None:
         "segments",
         "quote",
     ]
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(WORDS), inner),
+)
+
+
+@given(st.dictionaries(st.sampled_from(WORDS), JSON_VALUES))
+def test_no_json_breaks_the_check_of_a_schema(schema: dict[str, object]) -> None:
+    assert all(": " in fault for fault in schema_faults({**schema, "type": "object"}))

@@ -19,7 +19,7 @@ from locutory.capabilities.analysis.runner import estimated_tokens
 from locutory.capabilities.interactions.contract import Transcript
 from locutory.engines.llm.base import LLMRequest
 from locutory.engines.llm.scripted import ScriptedLLM
-from locutory.kernel.errors import EngineError, EngineUnavailable, InvalidOutput
+from locutory.kernel.errors import EngineAuthError, EngineError, EngineUnavailable, InvalidOutput
 from locutory.kernel.provenance import Source
 
 Talk = Callable[..., Transcript]
@@ -59,7 +59,10 @@ async def test_without_a_model_every_built_in_agent_answers_by_rules(
 ) -> None:
     results = await run_agents(sales_call, BUILT_IN, tenant="t", llm=None)
 
-    assert [r.key for r in results] == ["summary", "sentiment", "quality_score", "bant"]
+    assert [r.key for r in results] == [
+        *("summary", "sentiment", "quality_score", "bant", "objections", "topics", "next_steps"),
+        *("outcome", "compliance", "lead_profile"),
+    ]
     for result in results:
         assert result.result is not None
         assert result.provenance is not None
@@ -76,7 +79,7 @@ async def test_without_words_nothing_is_invented(talk: Talk) -> None:
 
     results = await run_agents(talk("C: ", "A: "), BUILT_IN, tenant="t", llm=llm)
 
-    assert [(r.result, r.error) for r in results] == [(None, "skipped: no_text")] * 4
+    assert [(r.result, r.error) for r in results] == [(None, "skipped: no_text")] * len(BUILT_IN)
     assert llm.requests == []
 
 
@@ -383,3 +386,93 @@ async def test_a_transcript_beyond_the_window_is_not_sent(talk: Talk) -> None:
 def test_tokens_are_estimated_by_script() -> None:
     assert estimated_tokens("a" * 30) == 10
     assert estimated_tokens("क" * 30) == 20
+
+
+async def test_an_agent_is_asked_of_its_own_model_and_then_of_the_fallback(
+    sales_call: Transcript,
+) -> None:
+    down = EngineUnavailable("down", engine="scripted")
+    llm = ScriptedLLM([down, down, json.dumps({"said": "yes"})])
+    spec = replace(free_agent("a"), model="small", fallback=("middle", "large"))
+
+    [result] = await run_agents(sales_call, [spec], tenant="t", llm=llm)
+
+    assert [request.model for request in llm.requests] == ["small", "middle", "large"]
+    assert result.result == {"said": "yes"}
+    assert result.provenance is not None
+    assert result.provenance.engine == "scripted/large"
+    assert result.provenance.degraded is True
+    assert result.error == "ENGINE_UNAVAILABLE"
+
+
+async def test_refused_credentials_are_not_tried_with_other_models(sales_call: Transcript) -> None:
+    llm = ScriptedLLM([EngineAuthError(engine="scripted")])
+    spec = replace(free_agent("a"), fallback=("large",))
+
+    [result] = await run_agents(sales_call, [spec], tenant="t", llm=llm)
+
+    assert (len(llm.requests), result.error) == (1, "ENGINE_AUTH")
+
+
+async def test_answers_of_one_model_are_not_those_of_another(sales_call: Transcript) -> None:
+    llm = ScriptedLLM([json.dumps({"said": name}) for name in ("small", "large")])
+    cache, said = MemoryCache(), []
+    for model in ("small", "large", "small"):
+        spec = replace(free_agent("a"), model=model)
+        [result] = await run_agents(sales_call, [spec], tenant="t", llm=llm, cache=cache)
+        said.append((result.result or {})["said"])
+
+    assert said == ["small", "large", "small"]
+
+
+async def test_a_provider_that_is_not_configured_fails_as_the_agent_says(
+    sales_call: Transcript,
+) -> None:
+    spec = replace(SPECS["summary"], provider="elsewhere")
+
+    [result] = await run_agents(sales_call, [spec], tenant="t", llm=ScriptedLLM([]))
+
+    assert result.provenance is not None
+    assert (result.provenance.source, result.provenance.degraded) == (Source.RULES, True)
+    assert result.error == "PROVIDER_ABSENT"
+
+
+@pytest.mark.parametrize(
+    ("condition", "variables", "error"),
+    [
+        (RunIf(lead_matched=True), {}, "skipped: lead_matched"),
+        (RunIf(lead_matched=True), {"crm": {"lead": {"id": 1}}}, None),
+        (RunIf(lead_matched=False), {"crm": {"lead": {"id": 1}}}, "skipped: lead_matched"),
+        (RunIf(moments=("greeting",)), {}, "skipped: moment"),
+        (RunIf(moments=("greeting",)), {"moments": ["closing"]}, "skipped: moment"),
+        (RunIf(moments=("greeting",)), {"moments": ["closing", "greeting"]}, None),
+        (RunIf(min_duration_ms=10**9), {}, "skipped: min_duration"),
+    ],
+)
+async def test_an_agent_runs_only_where_its_conditions_hold(
+    sales_call: Transcript, condition: RunIf, variables: dict[str, Any], error: str | None
+) -> None:
+    spec = replace(free_agent("a"), run_if=condition)
+    llm = ScriptedLLM([json.dumps({"said": "yes"})])
+
+    [result] = await run_agents(sales_call, [spec], tenant="t", llm=llm, variables=variables)
+
+    assert result.error == error
+    assert len(llm.requests) == (1 if error is None else 0)
+
+
+async def test_a_parent_whose_answer_is_known_does_not_run(
+    sales_call: Transcript,
+) -> None:
+    llm = ScriptedLLM([json.dumps({"said": "yes"})])
+    child = free_agent("child", "parent", user="{{ parents.parent }}")
+    runner = AgentRunner(llm=llm, rules=RULES)
+
+    [result] = await runner.run(
+        sales_call, [child], tenant="t", known={"parent": {"said": "before"}}, traced=True
+    )
+
+    assert '"said": "before"' in llm.requests[0].user
+    assert result.trace is not None
+    assert result.trace.user == llm.requests[0].user
+    assert result.trace.raw == ('{"said": "yes"}',)

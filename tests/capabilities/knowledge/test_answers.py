@@ -144,6 +144,7 @@ async def test_a_count_is_the_products_and_never_guessed(
     assert (counted.answer, counted.answered, counted.engine) == ("Two calls.", True, "sql")
     assert not unknown.answered
     assert not nobody.answered
+    assert nobody.intent is Intent.AGGREGATE
     assert len(asked) == 2
 
 

@@ -155,7 +155,7 @@ async def test_filing_twice_is_filing_once(file: File, db: Database, knowledge: 
 
     filed = await status(knowledge, db, "calls")
 
-    assert (filed.sources, filed.chunks, filed.foreign_vectors) == (1, 2, 0)
+    assert (filed.sources, filed.chunks, filed.without_vector) == (1, 2, 0)
 
 
 async def test_what_is_forgotten_is_found_no_more_by_words_or_vectors(
@@ -193,8 +193,9 @@ async def test_another_process_sees_what_was_filed_and_forgotten(
     assert [h.source_id for h in await search(elsewhere, db, "calls", "tractors")][:1] == ["c2"]
 
     await db.write(lambda tx: forget(tx, "calls", "c2"))
-    index = await elsewhere.vectors.current(db, "calls")
-    assert await index.count() == 1
+    view = await elsewhere.vectors.current(db, "calls")
+    assert view is not None
+    assert await view.index.count() == 1
 
 
 async def test_what_is_filed_at_once_is_all_seen(
@@ -208,11 +209,13 @@ async def test_what_is_filed_at_once_is_all_seen(
 
     await asyncio.gather(*(file(f"c{n}", f"Call number {n}.") for n in range(40)), watch())
 
-    index = await elsewhere.vectors.current(db, "calls")
-    assert await index.count() == 40
+    view = await elsewhere.vectors.current(db, "calls")
+    assert view is not None
+    assert await view.index.count() == 40
+    assert sorted(view.by_source) == sorted(f"c{n}" for n in range(40))
 
 
-async def test_vectors_of_another_embedder_are_counted_and_left_alone(
+async def test_the_first_embedder_of_a_collection_is_searched_until_a_reindex(
     file: File, db: Database, knowledge: Knowledge
 ) -> None:
     wide = Knowledge.of(HashedEmbedder(dimension=64), EmbeddedVectors())
@@ -220,11 +223,15 @@ async def test_vectors_of_another_embedder_are_counted_and_left_alone(
     await file("c2", "The lorry is blue.")
 
     by_words = await search(knowledge, db, "calls", "tractor")
-    index = await knowledge.vectors.current(db, "calls")
+    by_likeness = await search(knowledge, db, "calls", "tractors")
+    theirs = await search(wide, db, "calls", "tractors")
+    filed = await status(knowledge, db, "calls")
 
-    assert "c1" in [h.source_id for h in by_words]
-    assert await index.count() == 1
-    assert (await status(knowledge, db, "calls")).foreign_vectors == 1
+    assert [h.source_id for h in by_words] == ["c1"]
+    assert by_likeness == []  # no embedder at hand fits the vectors
+    assert [h.source_id for h in theirs] == ["c1"]
+    assert (filed.embedder, filed.without_vector) == (wide.embedder.name, 1)
+    assert filed.is_behind
 
 
 @pytest.mark.parametrize(

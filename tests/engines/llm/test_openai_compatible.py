@@ -2,6 +2,7 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
@@ -137,6 +138,15 @@ async def test_a_request_has_the_wire_format_and_the_reply_is_read(
     assert (reply.tokens_in, reply.tokens_out) == (11, 7)
     assert reply.cost_micros == 20  # 5.5 + 14, rounded up
     assert reply.engine == "openai_compatible/stub-1.2"
+
+
+async def test_another_model_of_the_server_is_asked_by_name_and_has_no_known_price(
+    llm: OpenAICompatibleLLM, stub: VendorStub
+) -> None:
+    reply = await llm.complete(replace(ASK, model="larger"))
+
+    assert stub.seen[0][2]["model"] == "larger"
+    assert (reply.tokens_in, reply.cost_micros) == (11, None)
 
 
 async def test_the_stub_speaks_the_format_of_the_vendors_own_client(

@@ -1,12 +1,14 @@
 """What every vector index must do; the embedded one is tried exact and as a graph."""
 
+import asyncio
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from locutory.engines.vectors.base import VectorStore
+from locutory.engines.vectors.base import VectorIndex, VectorStore
 from locutory.engines.vectors.embedded import EmbeddedIndex, EmbeddedVectors
 
 D = 24
@@ -21,6 +23,13 @@ def names(count: int, prefix: str = "v") -> list[str]:
     return [f"{prefix}{n:04d}" for n in range(count)]
 
 
+async def put(index: VectorIndex, ids: list[str], vectors: NDArray[np.float32]) -> None:
+    """Add, and let a graph take it in."""
+    await index.add(ids, vectors)
+    if isinstance(index, EmbeddedIndex):
+        await index.settled()
+
+
 @pytest.fixture(params=["embedded", "embedded-graph"])
 def store(request: pytest.FixtureRequest) -> VectorStore:
     return EmbeddedVectors(exact_limit=40 if request.param == "embedded-graph" else 20_000)
@@ -28,7 +37,7 @@ def store(request: pytest.FixtureRequest) -> VectorStore:
 
 async def test_the_nearest_come_first(store: VectorStore) -> None:
     index, vectors = await store.index("t", "calls", D), units(300)
-    await index.add(names(300), vectors)
+    await put(index, names(300), vectors)
 
     found = await index.search(vectors[7], 5)
 
@@ -40,7 +49,7 @@ async def test_the_nearest_come_first(store: VectorStore) -> None:
 
 async def test_what_is_removed_is_never_found(store: VectorStore) -> None:
     index, vectors = await store.index("t", "calls", D), units(300)
-    await index.add(names(300), vectors)
+    await put(index, names(300), vectors)
 
     await index.remove([*names(300)[:100], "unknown"])
 
@@ -51,11 +60,11 @@ async def test_what_is_removed_is_never_found(store: VectorStore) -> None:
 
 async def test_what_is_added_after_a_removal_is_found(store: VectorStore) -> None:
     index, vectors = await store.index("t", "calls", D), units(300)
-    await index.add(names(300), vectors)
+    await put(index, names(300), vectors)
     await index.remove(names(300)[20:])
     fresh = units(100, seed=1)
 
-    await index.add(names(100, "w"), fresh)
+    await put(index, names(100, "w"), fresh)
 
     assert [(await index.search(v, 1))[0][0] for v in fresh] == names(100, "w")
     assert [(await index.search(v, 1))[0][0] for v in vectors[:20]] == names(20)
@@ -63,9 +72,9 @@ async def test_what_is_added_after_a_removal_is_found(store: VectorStore) -> Non
 
 async def test_an_id_added_again_is_replaced(store: VectorStore) -> None:
     index, vectors = await store.index("t", "calls", D), units(120)
-    await index.add(names(100), vectors[:100])
+    await put(index, names(100), vectors[:100])
 
-    await index.add(["v0003"], vectors[110:111])
+    await put(index, ["v0003"], vectors[110:111])
 
     assert await index.count() == 100
     assert (await index.search(vectors[110], 1))[0][0] == "v0003"
@@ -74,7 +83,7 @@ async def test_an_id_added_again_is_replaced(store: VectorStore) -> None:
 
 async def test_a_filter_comes_before_the_search(store: VectorStore) -> None:
     index, vectors = await store.index("t", "calls", D), units(300)
-    await index.add(names(300), vectors)
+    await put(index, names(300), vectors)
 
     found = await index.search(vectors[0], 10, allowed=["v0250", "v0251", "other"])
 
@@ -115,7 +124,7 @@ async def test_the_graph_finds_nearly_what_exact_search_finds() -> None:
     vectors, queries = units(3000), units(50, seed=2)
     exact, graph = EmbeddedIndex(D), EmbeddedIndex(D, exact_limit=100)
     await exact.add(names(3000), vectors)
-    await graph.add(names(3000), vectors)
+    await put(graph, names(3000), vectors)
 
     shared = 0
     for query in queries:
@@ -123,6 +132,33 @@ async def test_the_graph_finds_nearly_what_exact_search_finds() -> None:
         shared += len(truth & {one for one, _ in await graph.search(query, 10)})
 
     assert shared / 500 >= 0.95
+
+
+async def test_what_comes_and_goes_while_the_graph_grows_is_right_at_once() -> None:
+    index, vectors = EmbeddedIndex(D, exact_limit=100), units(900)
+    ids = names(900)
+    await index.add(ids[:600], vectors[:600])
+    await asyncio.sleep(0)  # the graph has begun with 600
+
+    await index.remove(ids[:50])
+    await index.add(ids[600:], vectors[600:])
+    growing = [(await index.search(vector, 1))[0][0] for vector in vectors]
+    await index.settled()
+    grown = [(await index.search(vector, 1))[0][0] for vector in vectors]
+
+    assert growing[50:] == grown[50:] == ids[50:]
+    assert not set(ids[:50]) & {*growing, *grown}
+
+
+async def test_a_filter_that_leaves_most_finds_what_one_by_one_comparison_finds() -> None:
+    index, vectors = EmbeddedIndex(D), units(300)
+    await index.add(names(300), vectors)
+    allowed = names(300)[:200]
+
+    found = await index.search(vectors[250], 5, allowed)
+
+    truth = np.argsort(-(vectors[:200] @ vectors[250]))[:5]
+    assert [one for one, _ in found] == [names(300)[n] for n in truth]
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 15)), max_size=60))
@@ -135,7 +171,7 @@ async def test_any_order_of_adding_and_removing_leaves_what_a_dictionary_holds(
     for adds, n in steps:
         one = f"v{n}"
         if adds:
-            await index.add([one], vectors[n : n + 1])
+            await put(index, [one], vectors[n : n + 1])
             held.add(one)
         else:
             await index.remove([one])

@@ -5,13 +5,13 @@ import sqlite3
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import create_engine, insert, select, text, update
+from sqlalchemy import Select, create_engine, func, insert, select, text, update
 
 from locutory.kernel.db import Session, Storage
 from locutory.kernel.db.dialect import grant_to
 from locutory.kernel.db.session import TenantFenceError
 from locutory.kernel.errors import StorageUnavailableError
-from locutory.products.calls.records.models import CallMetric
+from locutory.products.calls.records.models import CallMetric, CallTranscript
 
 pytestmark = pytest.mark.both_databases
 ONE, TWO = UUID(int=1), UUID(int=2)
@@ -51,6 +51,34 @@ async def test_an_update_reaches_its_own_rows_only(storage: Storage) -> None:
 
     async with storage.database(TWO).read() as session:
         assert (await session.scalars(select(CallMetric.basis))).all() == ["channel"]
+
+
+_M = CallMetric
+COUNTS = {
+    "of a column": select(func.count(_M.id)),
+    "of everything": select(func.count()).select_from(_M),
+    "of everything, with a condition": select(func.count()).where(_M.basis == "channel"),
+    "of a subquery": select(func.count()).select_from(select(_M.id).subquery()),
+    "of a common table expression": select(func.count()).select_from(select(_M.id).cte()),
+    "in a scalar subquery": select(select(func.count()).select_from(_M).scalar_subquery()),
+    "beside another model": select(func.count(CallTranscript.id) + 2).where(
+        select(_M.id).where(_M.basis == "channel").exists()
+    ),
+}
+
+
+@pytest.mark.parametrize("statement", COUNTS.values(), ids=COUNTS.keys())
+async def test_a_count_is_of_its_own_rows_however_it_is_written(
+    storage: Storage, statement: Select[tuple[int]]
+) -> None:
+    await put(storage, ONE, metric(), metric())
+    await put(storage, TWO, metric())
+
+    async with storage.database(ONE).read() as session:
+        assert await session.scalar(statement) == 2
+    with pytest.raises(TenantFenceError):
+        async with storage.read(None) as session:
+            await session.scalar(statement)
 
 
 async def test_without_a_tenant_nothing_is_answered(storage: Storage) -> None:

@@ -20,6 +20,7 @@ from locutory.kernel.jobs import (
     admin,
     enqueue,
     housekeeping,
+    letters,
 )
 from locutory.kernel.settings import JobSettings
 
@@ -53,9 +54,9 @@ class Bench:
     async def put(self, *specs: JobSpec) -> None:
         await self.storage.database(ONE).write(lambda tx: enqueue(tx, *specs))
 
-    async def dead(self) -> list[admin.DeadLetter]:
+    async def dead(self) -> list[letters.DeadLetter]:
         async with self.storage.read(None) as session:
-            return await admin.dead_letters(session, ONE)
+            return await letters.dead_letters(session, ONE, attempts=True)
 
     async def kernel(self, fn: object) -> None:
         await self.storage.database().write(fn)  # type: ignore[arg-type] # any write function

@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 LARGEST_ANSWER_BYTES = 2_000_000
 DEEPEST_SCHEMA = 6
 MOST_ITEMS = 50
+MOST_PROPERTIES = 100
 MOST_FAULTS = 20
 
 _TYPES = frozenset(
@@ -32,6 +33,12 @@ _EVIDENCE: Mapping[str, Any] = {
     "required": ["segments", "quote"],
     "additionalProperties": False,
 }
+_BOUNDS = (
+    ("minimum", "maximum", False),
+    ("minLength", "maxLength", True),
+    ("minItems", "maxItems", True),
+)
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _FENCE = re.compile(r"```[a-zA-Z]*\s*\n(.*?)\n?\s*```", re.DOTALL)
 
 
@@ -62,21 +69,69 @@ def _schema_faults(schema: Any, path: str, depth: int) -> Iterator[str]:
     types = _types(schema)
     if not types or not set(types) <= _TYPES:
         yield f"{path}: needs a known type"
-    if schema.get("maxItems", 0) > MOST_ITEMS:
-        yield f"{path}: maxItems is at most {MOST_ITEMS}"
-    properties = schema.get("properties", {})
-    for name in schema.get("required", []):
+    if "evidence" in types and len(types) > 1:
+        yield f"{path}: evidence is a type of its own"
+    yield from _bound_faults(schema, path)
+    properties, required = schema.get("properties", {}), schema.get("required", [])
+    if not isinstance(properties, Mapping):
+        yield f"{path}: properties is an object"
+        return
+    if len(properties) > MOST_PROPERTIES:
+        yield f"{path}: at most {MOST_PROPERTIES} properties"
+        return
+    if not _are_texts(required):
+        yield f"{path}: required is a list of names"
+        return
+    for name in required:
         if name not in properties:
             yield f"{path}: {name} is required but not described"
     for name, child in properties.items():
+        if not _NAME.fullmatch(name):
+            yield f"{path}: {name[:40]!r} is no name (letters, digits, _; at most 64)"
+            continue
         yield from _schema_faults(child, f"{path}.{name}", depth + 1)
     if "array" in types:
         yield from _schema_faults(schema.get("items"), f"{path}[]", depth + 1)
 
 
+def _bound_faults(schema: Mapping[str, Any], path: str) -> Iterator[str]:
+    for word in ("title", "description"):
+        if not isinstance(schema.get(word, ""), str):
+            yield f"{path}: {word} is a text"
+    choices = schema.get("enum", [None])
+    if not isinstance(choices, list) or not choices or not all(map(_is_plain, choices)):
+        yield f"{path}: enum is a list of texts, numbers, booleans or null"
+    for low, high, whole in _BOUNDS:
+        bounds = [schema[word] for word in (low, high) if word in schema]
+        if not all(_is_number(bound, whole=whole) for bound in bounds):
+            yield f"{path}: {low} and {high} are {'whole numbers from 0' if whole else 'numbers'}"
+        elif len(bounds) == 2 and bounds[0] > bounds[1]:
+            yield f"{path}: {low} is above {high}"
+        elif high == "maxItems" and max(bounds, default=0) > MOST_ITEMS:
+            yield f"{path}: maxItems is at most {MOST_ITEMS}"
+
+
+def _is_number(value: Any, *, whole: bool) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    if whole:
+        return isinstance(value, int) and value >= 0
+    return isinstance(value, int) or math.isfinite(value)
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, str | int | float)
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
 def _types(schema: Mapping[str, Any]) -> list[str]:
     kind = schema.get("type", [])
-    return [kind] if isinstance(kind, str) else list(kind)
+    if isinstance(kind, str):
+        return [kind]
+    return kind if _are_texts(kind) else []
 
 
 def expanded(schema: Mapping[str, Any]) -> dict[str, Any]:

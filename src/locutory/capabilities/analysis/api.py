@@ -3,7 +3,37 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from locutory.capabilities.analysis.agent_store import (
+    By,
+    agents_in_force,
+    archive_agent,
+    create_agent,
+    draft_agent,
+    drafted_set,
+    get_agent,
+    list_agents,
+    list_versions,
+    publish_agent,
+    published_agent,
+    roll_back,
+    save_draft,
+)
 from locutory.capabilities.analysis.answers import expanded, parse_answer
+from locutory.capabilities.analysis.configs import (
+    LIBRARY,
+    AgentInvalid,
+    AgentNotFound,
+    AgentStatus,
+    NoDraft,
+    Origin,
+    StoredAgent,
+    agent_faults,
+    body_of,
+    library_agent,
+    replaced,
+    set_faults,
+    spec_of,
+)
 from locutory.capabilities.analysis.contract import (
     AgentResult,
     AgentSpec,
@@ -14,10 +44,39 @@ from locutory.capabilities.analysis.contract import (
 )
 from locutory.capabilities.analysis.evidence import check as check_evidence
 from locutory.capabilities.analysis.evidence import contains, normalised, unsupported_names
+from locutory.capabilities.analysis.grading import (
+    PersonsAnswer,
+    answer_faults,
+    merged,
+    rows_of_engine,
+    rows_of_person,
+    scorecard,
+)
 from locutory.capabilities.analysis.library import BUILT_IN, FINISHERS, RULES
 from locutory.capabilities.analysis.prompts import DATA_RULE, data_block
+from locutory.capabilities.analysis.rules.phrasing import heard
+from locutory.capabilities.analysis.rules.sentiment import by_turn
 from locutory.capabilities.analysis.runner import AgentRunner, redacted_transcript
-from locutory.capabilities.analysis.service import Analyst
+from locutory.capabilities.analysis.scoring import AnswerState, ScoreState, points_for
+from locutory.capabilities.analysis.service import (
+    Analyst,
+    blob_name,
+    degraded_agents,
+    judged,
+    results_of,
+)
+from locutory.capabilities.analysis.taxonomy import OBJECTION_TYPES, ObjectionType
+from locutory.capabilities.analysis.template_faults import MOST_PARAMETERS, template_faults
+from locutory.capabilities.analysis.template_store import (
+    archive_template,
+    change_template,
+    create_template,
+    find_template,
+    get_template,
+    list_templates,
+    publish_template,
+    template_in_force,
+)
 from locutory.capabilities.analysis.templates import DEFAULT_TEMPLATE
 from locutory.capabilities.interactions.contract import Transcript
 from locutory.engines.llm.base import LLM
@@ -27,18 +86,71 @@ __all__ = [
     "DATA_RULE",
     "DEFAULT_TEMPLATE",
     "FINISHERS",
+    "LIBRARY",
+    "MOST_PARAMETERS",
+    "OBJECTION_TYPES",
     "RULES",
+    "AgentInvalid",
+    "AgentNotFound",
     "AgentRunner",
+    "AgentStatus",
     "Analyst",
+    "AnswerState",
+    "By",
     "Judged",
+    "NoDraft",
+    "ObjectionType",
+    "Origin",
+    "PersonsAnswer",
+    "ScoreState",
+    "StoredAgent",
+    "agent_faults",
+    "agents_in_force",
+    "answer_faults",
+    "archive_agent",
+    "archive_template",
+    "blob_name",
+    "body_of",
+    "by_turn",
+    "change_template",
     "check_evidence",
     "contains",
+    "create_agent",
+    "create_template",
     "data_block",
+    "degraded_agents",
+    "draft_agent",
+    "drafted_set",
     "expanded",
+    "find_template",
+    "get_agent",
+    "get_template",
+    "heard",
+    "judged",
+    "library_agent",
+    "list_agents",
+    "list_templates",
+    "list_versions",
+    "merged",
     "normalised",
     "parse_answer",
+    "points_for",
+    "publish_agent",
+    "publish_template",
+    "published_agent",
     "redacted_transcript",
+    "replaced",
+    "results_of",
+    "roll_back",
+    "rows_of_engine",
+    "rows_of_person",
     "run_agents",
+    "save_draft",
+    "scorecard",
+    "set_faults",
+    "spec_of",
+    "template_faults",
+    "template_in_force",
     "unsupported_names",
 ]
 

@@ -1,13 +1,13 @@
 """Whether quoted words were really said (calls seed, 8.3)."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any
 
 from locutory.capabilities.interactions.contract import Evidence, Transcript
-from locutory.kernel.numerals import as_figures
+from locutory.kernel.numerals import as_figures, spoken_value
 from locutory.kernel.words import words
 
 SIMILAR = 0.85
@@ -18,13 +18,37 @@ _SPELLED_ALIKE = 0.75
 
 # Below this many words a near match says nothing.
 _SHORTEST_NEAR = 5
-_NEGATIONS = frozenset(
-    "not no never none nothing without cannot nahi nahin mat नहीं नही मत ना".split()  # noqa: SIM905
+
+
+def _listed(spaced: str) -> frozenset[str]:
+    return frozenset(spaced.split())
+
+
+# Words that turn what is said around; a near quote has neither more nor fewer of them.
+_TURNING = _listed(
+    "not no never none nothing nobody nowhere neither nor without hardly barely rarely unless"
+    " except nahi nahin mat na bina नहीं नही मत ना न बिना"
+)
+# Names of days and months: too much alike to be told from a slip by their spelling.
+_CALENDAR = _listed(
+    "monday tuesday wednesday thursday friday saturday sunday january february march april may june"
+    " july august september october november december somvar mangalvar budhvar guruvar shukravar"
+    " shanivar ravivar सोमवार मंगलवार बुधवार गुरुवार शुक्रवार शनिवार रविवार"
 )
 # Words that a quote may add without changing what it says.
-_SLIPS = frozenset(
-    "a an and are at for in is of on or so that the to was well were yes".split()  # noqa: SIM905
+_SLIPS = _listed("a an and are at for in is of on or so that the to was well were yes")
+_SCALES = _listed("hundred thousand lakh million crore")
+# Words that take a `not` after them, which then belongs to them.
+_AUXILIARIES = _listed("are can could did do does had has have is should was were will would")
+_NEGATIONS_AFTER = _listed("nahi nahin नहीं नही")
+_ENDINGS = {"n't": "not", "'m": "am", "'re": "are", "'ll": "will", "'ve": "have"}
+# Short forms whose spelling without the apostrophe is no other word.
+_SHORT = _listed(
+    "aren't can't couldn't didn't doesn't don't hadn't hasn't haven't isn't shouldn't wasn't"
+    " weren't won't wouldn't i'm i've you're you've they're they've we've"
 )
+_WITHOUT_APOSTROPHE = {short.replace("'", ""): short for short in _SHORT}
+_WITH_IS = _listed("its thats theres whats heres hes shes wheres hows whos")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +66,29 @@ class Checked:
 
 
 def normalised(text: str) -> list[str]:
-    """Words without case and punctuation, spoken numbers as figures."""
-    return as_figures(words(text))
+    """Words without case and punctuation, spoken numbers as figures ("a hundred and ten", 110)."""
+    return as_figures(list(_plainly_counted(words(text))))
+
+
+def _plainly_counted(said: Sequence[str]) -> Iterator[str]:
+    """`one hundred ten` for "a hundred and ten"."""
+    for before, word, after in zip(["", *said], said, [*said[1:], ""], strict=False):
+        if word == "a" and after in _SCALES:
+            yield "one"
+        elif not (word == "and" and before in _SCALES and spoken_value(after) is not None):
+            yield word
 
 
 def check(transcript: Transcript, turns: Sequence[int], quote: str) -> Evidence:
     """Say whether the quote is in the cited turns.
 
     It is when its words follow each other there, or when a stretch of about as many words within
-    two turns of one of them shares at least 85 %. Never near is a figure or a negation that
-    differs, or a word that was not said in any spelling: such a quote says something else. A quote
-    without words, without turns, or citing a turn that does not exist is false.
+    two turns of one of them shares at least 85 %, in the same order (ADR 0010). Never near is a
+    figure, a negation, a day or a month that differs, or a word that was not said in any spelling:
+    such a quote says something else. A quote without words, without turns, or citing a turn that
+    does not exist is false.
     """
-    verified = _holds(transcript, turns, normalised(quote))
+    verified = _holds(transcript, turns, _spelled_out(normalised(quote)))
     return Evidence(turns=tuple(turns), quote=quote, verified=verified)
 
 
@@ -62,17 +96,43 @@ def _holds(transcript: Transcript, turns: Sequence[int], quote: list[str]) -> bo
     count = len(transcript.turns)
     if not quote or not turns or any(not 0 <= idx < count for idx in turns):
         return False
-    said = {idx: normalised(transcript.turns[idx].text) for idx in turns}
-    if contains([word for idx in sorted(said) for word in said[idx]], quote):
+    cited = [word for idx in sorted(set(turns)) for word in _said(transcript, idx)]
+    if any(list(stretch) == quote for stretch in _stretches(cited, len(quote), _cut_off(cited))):
         return True
     if len(quote) < _SHORTEST_NEAR:
         return False
-    for idx in said:
+    for idx in turns:
         around = range(max(0, idx - NEIGHBOURS), min(count, idx + NEIGHBOURS + 1))
-        nearby = [word for n in around for word in normalised(transcript.turns[n].text)]
-        if any(_near(quote, stretch) for stretch in _stretches(nearby, len(quote))):
-            return True
+        nearby = [word for n in around for word in _said(transcript, n)]
+        false_ends = _cut_off(nearby)
+        false_ends |= {end - 1 for end in false_ends}  # there the quote may add the auxiliary
+        for size in range(len(quote), round(len(quote) / SIMILAR) + 1):
+            if any(_near(quote, stretch) for stretch in _stretches(nearby, size, false_ends)):
+                return True
     return False
+
+
+def _said(transcript: Transcript, idx: int) -> list[str]:
+    return _spelled_out(normalised(transcript.turns[idx].text))
+
+
+def _spelled_out(said: Iterable[str]) -> list[str]:
+    """Short forms in full, with or without their apostrophe: `can't`, `cant`, `cannot`."""
+    out: list[str] = []
+    for word in said:
+        short = _WITHOUT_APOSTROPHE.get(word, word)
+        ending = next((one for one in _ENDINGS if short.endswith(one)), None)
+        bare = word.replace("'", "")
+        if word == "cannot":
+            out += ["can", "not"]
+        elif ending is not None:
+            stem = short.removesuffix(ending)
+            out += [{"ca": "can", "wo": "will"}.get(stem, stem), _ENDINGS[ending]]
+        elif bare in _WITH_IS:
+            out += [bare[:-1], "is"]
+        else:
+            out.append(bare)
+    return out
 
 
 def contains(text: Sequence[str], part: Sequence[str]) -> bool:
@@ -85,31 +145,51 @@ def contains(text: Sequence[str], part: Sequence[str]) -> bool:
     )
 
 
-def _stretches(text: Sequence[str], size: int) -> Iterator[Sequence[str]]:
-    """Stretches of `size` words, and of a few more for the words that a quote leaves out."""
-    for longer in range(size, round(size / SIMILAR) + 1):
-        for at in range(max(1, len(text) - longer + 1)):
-            yield text[at : at + longer]
+def _stretches(text: Sequence[str], size: int, false_ends: Set[int]) -> Iterator[Sequence[str]]:
+    for end in range(min(size, len(text)), len(text) + 1):
+        if end not in false_ends:
+            yield text[max(0, end - size) : end]
+
+
+def _cut_off(text: Sequence[str]) -> set[int]:
+    """Where a quote that ended would lose the negation of its last word ("I would", "not")."""
+    return {
+        end
+        for end in range(1, len(text))
+        if (text[end] == "not" and text[end - 1] in _AUXILIARIES) or text[end] in _NEGATIONS_AFTER
+    }
 
 
 def _near(quote: Sequence[str], stretch: Sequence[str]) -> bool:
-    ours, theirs = Counter(quote), Counter(stretch)
-    shared = (ours & theirs).total()
+    shared = (Counter(quote) & Counter(stretch)).total()
     if 2 * shared < SIMILAR * (len(quote) + len(stretch)):
         return False
-    added, left_out = ours - theirs, theirs - ours
-    if any(_decisive(word) for word in added + left_out):
+    steps = SequenceMatcher(None, stretch, quote, autojunk=False).get_opcodes()
+    return all(kind == "equal" or _slipped(stretch[a:b], quote[c:d]) for kind, a, b, c, d in steps)
+
+
+def _slipped(said: Sequence[str], quoted: Sequence[str]) -> bool:
+    """Whether writing `quoted` at the place of `said` leaves the meaning as it was.
+
+    Words may be left out, and small ones added; others only become another spelling of themselves.
+    """
+    if any(_decisive(word) for word in (*said, *quoted)):
         return False
-    return all(word in _SLIPS or _misheard(word, left_out) for word in added)
+    return all(word in _SLIPS or _misheard(word, said) for word in quoted) and (
+        not quoted or all(word in _SLIPS or _misheard(word, quoted) for word in said)
+    )
 
 
 def _misheard(word: str, said: Iterable[str]) -> bool:
-    """Whether it is another spelling or ending of a word that was said."""
-    return any(SequenceMatcher(None, word, other).ratio() >= _SPELLED_ALIKE for other in said)
+    """Whether it is another spelling or ending of a word said there; `unfair` is none of `fair`."""
+    return any(
+        word[0] == other[0] and SequenceMatcher(None, word, other).ratio() >= _SPELLED_ALIKE
+        for other in said
+    )
 
 
 def _decisive(word: str) -> bool:
-    return word in _NEGATIONS or word.endswith("n't") or any(char.isdigit() for char in word)
+    return word in _TURNING or word in _CALENDAR or any(char.isdigit() for char in word)
 
 
 def verify(result: Mapping[str, Any], schema: Mapping[str, Any], transcript: Transcript) -> Checked:

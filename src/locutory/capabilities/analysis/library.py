@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from locutory.capabilities.analysis import findings
 from locutory.capabilities.analysis.contract import (
     AgentKind,
     AgentSpec,
@@ -16,24 +17,14 @@ from locutory.capabilities.analysis.evidence import normalised, unsupported_name
 from locutory.capabilities.analysis.rules import bant, quality, sentiment, summary
 from locutory.capabilities.analysis.rules.quality import NEEDS_REVIEW, Assessed
 from locutory.capabilities.analysis.scoring import Answer, AnswerState, points_for
+from locutory.capabilities.analysis.shapes import EVIDENCE_LIST as _EVIDENCE_LIST
+from locutory.capabilities.analysis.shapes import STRING as _STRING
+from locutory.capabilities.analysis.shapes import SYSTEM as _SYSTEM
+from locutory.capabilities.analysis.shapes import TALK as _TALK
+from locutory.capabilities.analysis.shapes import closed_object as _object
 from locutory.capabilities.analysis.templates import MEASURED, template_of
 from locutory.kernel.provenance import Source
 
-_SYSTEM = (
-    "You review recorded talks. Judge only what was said. Answer with one JSON object that fits"
-    " the schema. Where the transcript does not say, answer that it is unknown; never guess."
-    " Evidence names the turns by their numbers and quotes their words exactly, at most 20 words."
-)
-_TALK = "The talk:\n{{ transcript }}"
-
-
-def _object(properties: Mapping[str, Any], *, optional: tuple[str, ...] = ()) -> dict[str, Any]:
-    required = [name for name in properties if name not in optional]
-    return {"type": "object", "properties": dict(properties), "required": required}
-
-
-_STRING: dict[str, Any] = {"type": "string"}
-_EVIDENCE_LIST: dict[str, Any] = {"type": "array", "items": {"type": "evidence"}, "maxItems": 5}
 _FEELING: dict[str, Any] = {"type": "number", "minimum": -1, "maximum": 1}
 _FEELING_OR_NULL: dict[str, Any] = {**_FEELING, "type": ["number", "null"]}
 
@@ -182,6 +173,7 @@ BUILT_IN: tuple[AgentSpec, ...] = (
         output_schema=BANT_ANSWER_SCHEMA,
         result_schema=BANT_SCHEMA,
     ),
+    *findings.AGENTS,
 )
 
 RULES: Mapping[str, Rule] = {
@@ -189,6 +181,7 @@ RULES: Mapping[str, Rule] = {
     "sentiment": sentiment.judge,
     "quality_score": quality.judge,
     "bant": bant.judge,
+    **findings.RULES,
 }
 
 
@@ -268,4 +261,5 @@ FINISHERS: Mapping[str, Finisher] = {
     "sentiment": finish_sentiment,
     "quality_score": finish_quality,
     "bant": finish_bant,
+    **findings.FINISHERS,
 }

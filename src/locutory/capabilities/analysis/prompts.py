@@ -2,34 +2,47 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, nodes
+from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, nodes
 from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from locutory.capabilities.analysis.taxonomy import objection_types
 from locutory.capabilities.analysis.templates import questions, template_of
-from locutory.capabilities.interactions.contract import Transcript
+from locutory.capabilities.interactions.contract import Role, Transcript, Turn
 from locutory.kernel.errors import InvalidError
+from locutory.kernel.provenance import Provenance, Source
 
 LARGEST_TEMPLATE_BYTES = 64 * 1024
 LONGEST_PROMPT_CHARS = 4_000_000
 MOST_ITEMS = 10_000
 
-# None: any attribute. An empty tuple: the variable itself only.
-VARIABLES: Mapping[str, tuple[str, ...] | None] = {
+_FIGURES = """
+talk_agent_ms talk_customer_ms overlap_ms nontalk_ms talk_ratio listen_ratio talk_agent_pct
+talk_customer_pct overtalk_pct silence_pct dead_air_count dead_air_ms longest_dead_air_ms
+dead_air_pct lead_in_ms tail_ms interruptions_agent interruptions_customer
+interruptions_agent_successful interruptions_customer_successful interruptions_agent_per_10min
+interruptions_customer_per_10min longest_mono_agent_ms longest_mono_customer_ms turns switches
+switches_per_min patience_ms response_latency_customer_ms wpm_agent wpm_customer questions_agent
+questions_agent_per_10min
+"""
+
+# The attributes of each. An empty tuple: the variable itself only, which may be a list.
+VARIABLES: Mapping[str, tuple[str, ...]] = {
     "transcript": (),
     "transcript_plain": (),
-    "call": None,
-    "floor_agent": None,
-    "metrics": None,
+    "call": ("callid", "kind", "direction", "disposition", "started_at", "duration_s", "tags"),
+    "floor_agent": ("id", "name", "team"),
+    "metrics": tuple(_FIGURES.split()),
     "crm": ("lead", "activities"),
-    "template": None,
-    "objection_types": None,
-    "business": None,
+    "template": ("name", "questions"),
+    "objection_types": (),
+    "business": ("bid", "name", "timezone", "currency", "country_code"),
     "language": (),
-    "parents": None,
+    "parents": (),  # those that the agent depends on
 }
 
 DATA_RULE = (
@@ -84,17 +97,24 @@ def _environment() -> ImmutableSandboxedEnvironment:
 _ENVIRONMENT = _environment()
 
 
-def check_prompt(source: str, *, field: str = "prompt_user") -> None:
+def check_prompt(source: str, *, field: str = "prompt_user", parents: Collection[str] = ()) -> None:
     """Check a template when it is saved. Raises InvalidError that lists every fault."""
-    # Compiling works out constant expressions, so it must wait until those that grow are refused.
-    found = _faults(source) or _compile_faults(source)
-    faults = [{"field": field, "code": code, "message": text} for code, text in found]
+    faults = prompt_faults(source, field=field, parents=parents)
     if faults:
         raise InvalidError("the prompt cannot be used", code="PROMPT_INVALID", errors=faults)
 
 
-def _faults(source: str) -> list[tuple[str, str]]:
-    if len(source.encode()) > LARGEST_TEMPLATE_BYTES:
+def prompt_faults(
+    source: str, *, field: str, parents: Collection[str] = ()
+) -> list[dict[str, str]]:
+    """Everything that keeps a template from being used, as {field, code, message}."""
+    # Compiling works out constant expressions, so it must wait until those that grow are refused.
+    found = _faults(source, parents) or _compile_faults(source) or _trial_faults(source, parents)
+    return [{"field": field, "code": code, "message": text} for code, text in found]
+
+
+def _faults(source: str, parents: Collection[str]) -> list[tuple[str, str]]:
+    if len(source.encode(errors="surrogatepass")) > LARGEST_TEMPLATE_BYTES:
         return [("PROMPT_TOO_LARGE", "larger than 64 kB")]
     try:
         tree = _ENVIRONMENT.parse(source)
@@ -102,7 +122,7 @@ def _faults(source: str) -> list[tuple[str, str]]:
         return [("PROMPT_SYNTAX", f"line {error.lineno}: {error.message}")]
     names = sorted(_named(tree) - set(VARIABLES))
     unknown = [("PROMPT_UNKNOWN_VARIABLE", f"there is no variable {name}") for name in names]
-    return [*unknown, *_unknown_attributes(tree), *_refused(tree)]
+    return [*unknown, *_unknown_attributes(tree, parents), *_refused(tree)]
 
 
 def _named(tree: nodes.Template) -> set[str]:
@@ -116,6 +136,15 @@ def _compile_faults(source: str) -> list[tuple[str, str]]:
         _ENVIRONMENT.compile(source)
     except TemplateSyntaxError as error:
         return [("PROMPT_SYNTAX", f"line {error.lineno}: {error.message}")]
+    return []
+
+
+def _trial_faults(source: str, parents: Collection[str]) -> list[tuple[str, str]]:
+    """What fails with one of everything: the attributes of what a loop goes over, mostly."""
+    try:
+        render(source, prompt_variables(_SAMPLE, _SAMPLE_GIVEN, {key: {} for key in parents}))
+    except InvalidError as error:
+        return [(error.error_code, error.detail)]
     return []
 
 
@@ -146,21 +175,30 @@ def _self_and_below(node: nodes.Node, kind: type[nodes.Node]) -> Iterator[nodes.
     yield from node.find_all(kind)
 
 
-def _unknown_attributes(tree: nodes.Template) -> Iterator[tuple[str, str]]:
+def _unknown_attributes(
+    tree: nodes.Template, parents: Collection[str]
+) -> Iterator[tuple[str, str]]:
     for access in tree.find_all((nodes.Getattr, nodes.Getitem)):
         if not isinstance(access, nodes.Getattr | nodes.Getitem):
             continue
         name = access.node.name if isinstance(access.node, nodes.Name) else None
-        known = VARIABLES.get(name) if name else None
-        if name is None or known is None:
+        if name is None or name not in VARIABLES:
             continue
+        known = parents if name == "parents" else VARIABLES[name]
         attribute = access.attr if isinstance(access, nodes.Getattr) else _constant(access.arg)
+        if isinstance(attribute, int) and name == "objection_types":
+            continue
         if attribute not in known:
             yield "PROMPT_UNKNOWN_VARIABLE", f"there is no variable {name}.{attribute}"
 
 
 def _constant(node: nodes.Node) -> object:
     return node.value if isinstance(node, nodes.Const) else "[…]"
+
+
+@lru_cache(maxsize=256)
+def _compiled(source: str) -> Template:
+    return _ENVIRONMENT.from_string(source)
 
 
 def render(source: str, variables: Mapping[str, Any]) -> str:
@@ -171,7 +209,7 @@ def render(source: str, variables: Mapping[str, Any]) -> str:
     parts: list[str] = []
     length = 0
     try:
-        for part in _ENVIRONMENT.from_string(source).generate(dict(variables)):
+        for part in _compiled(source).generate(dict(variables)):
             length += len(part)
             if length > LONGEST_PROMPT_CHARS:
                 raise InvalidError("the prompt grows too long", code="PROMPT_TOO_LARGE")
@@ -203,11 +241,12 @@ def prompt_variables(
     """
     crm = given.get("crm") or {}
     own = {
-        name: _tamed(given.get(name, {}))
-        for name in ("call", "floor_agent", "metrics", "objection_types", "business")
+        name: {**dict.fromkeys(VARIABLES[name], ""), **_tamed(given.get(name) or {})}
+        for name in ("call", "floor_agent", "metrics", "business")
     }
     return {
         **own,
+        "objection_types": _tamed([one.as_dict() for one in objection_types(given)]),
         "template": _tamed(questions(template_of(given))),
         "transcript": data_block(transcript.numbered()),
         "transcript_plain": data_block(transcript.plain()),
@@ -219,6 +258,21 @@ def prompt_variables(
 
 def _json_block(value: Any) -> str:
     return data_block(json.dumps(value, ensure_ascii=False, sort_keys=True, default=str))
+
+
+_SAMPLE = Transcript(
+    turns=(Turn(idx=0, role=Role.AGENT, text="Hello.", start_ms=0, end_ms=1000),),
+    duration_ms=1000,
+    provenance=Provenance(source=Source.SIDECAR, engine="sample"),
+    language="en",
+)
+_SAMPLE_GIVEN: Mapping[str, Any] = {
+    "metrics": dict.fromkeys(VARIABLES["metrics"], 0),
+    "call": {"duration_s": 1.0, "tags": ["sample"]},
+    "objection_types": [
+        {"key": "price", "label": "Price", "synonyms": ["expensive"], "playbook": ""}
+    ],
+}
 
 
 def _tamed(value: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 from locutory.capabilities.analysis.answers import expanded, parse_answer, repair_prompt
 from locutory.capabilities.analysis.cache import SingleFlight, cache_key
 from locutory.capabilities.analysis.contract import (
+    QUALITY_AGENT,
     RULES_ENGINE,
     AgentKind,
     AgentResult,
@@ -17,15 +18,25 @@ from locutory.capabilities.analysis.contract import (
     CachedAnswer,
     Case,
     Finisher,
+    GradingMode,
     OnFailure,
     Rule,
+    Trace,
 )
 from locutory.capabilities.analysis.dag import in_order
 from locutory.capabilities.analysis.evidence import verify
+from locutory.capabilities.analysis.memo import Memo, content_of, memo_key
 from locutory.capabilities.analysis.prompts import DATA_RULE, prompt_variables, render
+from locutory.capabilities.analysis.templates import template_of
 from locutory.capabilities.interactions.contract import Transcript
 from locutory.engines.llm.base import LLM, LLMReply, LLMRequest
-from locutory.kernel.errors import EngineError, InvalidError, InvalidOutput
+from locutory.kernel.errors import (
+    EngineAuthError,
+    EngineError,
+    EngineUnavailable,
+    InvalidError,
+    InvalidOutput,
+)
 from locutory.kernel.provenance import Provenance, Source
 from locutory.kernel.redact import Redactor
 
@@ -42,6 +53,43 @@ class _Asked:
     tokens_in: int = 0
     tokens_out: int = 0
     cost_micros: int | None = None
+    raw: tuple[str, ...] = ()
+
+
+class Unusable(InvalidOutput):
+    """The model's answers do not fit the schema, also after repair."""
+
+    def __init__(self, faults: Sequence[str], raw: Sequence[str], *, engine: str) -> None:
+        """`raw` are the answers, word for word; they go into no log and no reply by themselves."""
+        self.faults, self.raw = tuple(faults), tuple(raw)
+        super().__init__("; ".join(faults), engine=engine)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    """What holds for all agents of one run."""
+
+    tenant: str
+    variables: Mapping[str, Any]
+    known: Mapping[str, dict[str, Any]]
+    fresh: bool
+    traced: bool
+
+
+@dataclass(slots=True)
+class _Subject:
+    """What the agents of a run look at; redacted only where somebody looks."""
+
+    whole: Transcript
+    content: bytes
+    _redacted: Transcript | None = None
+
+    @property
+    def redacted(self) -> Transcript:
+        """Without personal numbers."""
+        if self._redacted is None:
+            self._redacted = redacted_transcript(self.whole)
+        return self._redacted
 
 
 @dataclass(slots=True, kw_only=True)
@@ -61,6 +109,7 @@ class AgentRunner:
     finishers: Mapping[str, Finisher] = field(default_factory=dict)
     cache: Cache | None = None
     context_tokens: int | None = None
+    memo: Memo = field(default_factory=Memo, init=False)
     _flights: SingleFlight[_Asked] = field(default_factory=SingleFlight, init=False)
 
     async def run(
@@ -70,54 +119,94 @@ class AgentRunner:
         *,
         tenant: str,
         variables: Mapping[str, Any] | None = None,
+        known: Mapping[str, dict[str, Any]] | None = None,
+        fresh: bool = False,
+        traced: bool = False,
     ) -> list[AgentResult]:
         """One result per agent, in the order of `specs`; nothing is ever invented.
 
-        Raises InvalidError when the agents cannot be ordered. An engine's failure is a result.
+        `known` are results of parents that do not run, `fresh` looks for no earlier answers,
+        `traced` results carry what the model was sent and what it wrote. Raises InvalidError when
+        the agents cannot be ordered. An engine's failure is a result.
         """
-        ordered = in_order(specs)
-        given = variables or {}
-        redacted = redacted_transcript(transcript)
+        run = _Run(
+            tenant=tenant,
+            variables=variables or {},
+            known=known or {},
+            fresh=fresh,
+            traced=traced,
+        )
+        ordered = in_order(specs, known=run.known)
+        subject = _Subject(transcript, content_of(transcript, {**run.variables, "": run.tenant}))
         tasks: dict[str, asyncio.Task[AgentResult]] = {}
         async with asyncio.TaskGroup() as group:
             for spec in ordered:
-                seen = redacted if spec.redact_input else transcript
-                parents = {key: tasks[key] for key in spec.depends_on}
-                tasks[spec.key] = group.create_task(self._after(parents, spec, seen, tenant, given))
+                parents = {key: tasks[key] for key in spec.depends_on if key in tasks}
+                tasks[spec.key] = group.create_task(self._after(parents, spec, subject, run))
         return [tasks[spec.key].result() for spec in specs]
 
     async def _after(
         self,
         parents: Mapping[str, asyncio.Task[AgentResult]],
         spec: AgentSpec,
-        transcript: Transcript,
-        tenant: str,
-        variables: Mapping[str, Any],
+        subject: "_Subject",
+        run: _Run,
     ) -> AgentResult:
-        reason = _skip_reason(spec, transcript, variables)
+        reason = _skip_reason(spec, subject.whole, run.variables)
         if reason:
             return _without_answer(spec, f"skipped: {reason}")
-        results: dict[str, dict[str, Any]] = {}
+        own = [key for key in spec.depends_on if key not in parents]
+        results = {key: run.known[key] for key in own}
         for key, task in parents.items():
             parent = await task
             if parent.result is None:
                 return _without_answer(spec, f"skipped: parent {key}")
             results[key] = parent.result
-        case = Case(transcript=transcript, variables=variables, parents=results)
+        place = self._memo_key(spec, subject, results)
+        known = self.memo.find(place) if place and not (run.fresh or run.traced) else None
+        if known is not None:
+            return known
+        transcript = subject.redacted if spec.redact_input else subject.whole
+        case = Case(transcript=transcript, variables=run.variables, parents=results)
         started = time.monotonic()
-        result = await self._judge(spec, case, tenant)
+        result = await self._judge(spec, case, run)
+        if place:
+            self.memo.keep(place, result)
         return replace(result, latency_ms=round(1000 * (time.monotonic() - started)))
 
-    async def _judge(self, spec: AgentSpec, case: Case, tenant: str) -> AgentResult:
+    def _memo_key(
+        self, spec: AgentSpec, subject: "_Subject", parents: Mapping[str, Any]
+    ) -> bytes | None:
+        """None where no answer may be used again."""
+        if self.llm is None or self.cache is None or not spec.cache_enabled:
+            return None
+        if spec.kind is not AgentKind.LLM:
+            return None
+        return memo_key(subject.content, spec, parents, f"{self.llm.name}/{self.llm.model}")
+
+    async def _judge(self, spec: AgentSpec, case: Case, run: _Run) -> AgentResult:
         if spec.kind is not AgentKind.LLM:
             return self._by_rule(spec, case)
         if self.llm is None:
-            return self._by_rule(spec, case)
-        try:
-            asked, leads = await self._ask(self.llm, spec, case, tenant)
-        except EngineError as error:
-            return self._after_failure(spec, case, error)
-        return self._finished(spec, case, asked, cached=not leads)
+            ruled = self._by_rule(spec, case)
+            return replace(ruled, trace=_trace(spec, case)) if run.traced else ruled
+        first: EngineError | None = None
+        for model in (spec.model, *spec.fallback):
+            try:
+                asked, leads = await self._ask(self.llm, replace(spec, model=model), case, run)
+            except EngineError as error:
+                first = first or error
+                if isinstance(error, EngineAuthError):
+                    break  # the same credentials would be refused for the other models
+                continue
+            result = self._finished(spec, case, asked, cached=not leads, instead_of=first)
+            return replace(result, trace=_trace(spec, case, asked.raw)) if run.traced else result
+        assert first is not None
+        result = self._after_failure(spec, case, first)
+        if not run.traced:
+            return result
+        wrote = first if isinstance(first, Unusable) else Unusable((), (), engine=self.llm.name)
+        return replace(result, trace=_trace(spec, case, wrote.raw, wrote.faults))
 
     def _after_failure(self, spec: AgentSpec, case: Case, error: EngineError) -> AgentResult:
         if spec.on_failure is OnFailure.SKIP:
@@ -150,7 +239,15 @@ class AgentRunner:
             unsupported=checked.unsupported,
         )
 
-    def _finished(self, spec: AgentSpec, case: Case, asked: _Asked, *, cached: bool) -> AgentResult:
+    def _finished(
+        self,
+        spec: AgentSpec,
+        case: Case,
+        asked: _Asked,
+        *,
+        cached: bool,
+        instead_of: EngineError | None,
+    ) -> AgentResult:
         checked = verify(asked.answer.value, spec.output_schema, case.transcript)
         result, unsupported = checked.result, checked.unsupported
         if spec.key in self.finishers:
@@ -162,7 +259,9 @@ class AgentRunner:
             version=spec.version,
             result=result,
             provenance=Provenance(
-                source=Source.CACHE if cached else Source.LLM, engine=asked.answer.engine
+                source=Source.CACHE if cached else Source.LLM,
+                engine=asked.answer.engine,
+                degraded=instead_of is not None,
             ),
             evidence=checked.evidence,
             evidence_ok=not unsupported if has_evidence else None,
@@ -170,10 +269,15 @@ class AgentRunner:
             tokens_in=0 if cached else asked.tokens_in,
             tokens_out=0 if cached else asked.tokens_out,
             cost_micros=None if cached else asked.cost_micros,
+            error=None if instead_of is None else instead_of.error_code,
         )
 
-    async def _ask(self, llm: LLM, spec: AgentSpec, case: Case, tenant: str) -> tuple[_Asked, bool]:
+    async def _ask(self, llm: LLM, spec: AgentSpec, case: Case, run: _Run) -> tuple[_Asked, bool]:
         """(answer, whether this caller paid for it). Raises EngineError."""
+        if spec.provider not in (None, llm.name):
+            raise EngineUnavailable(
+                f"{spec.provider} is not configured", engine=llm.name, code="PROVIDER_ABSENT"
+            )
         try:
             request = agent_request(spec, case)
         except InvalidError as error:
@@ -183,14 +287,14 @@ class AgentRunner:
             return await _answer(llm, request, spec), True
         params = {"temperature": request.temperature, "max_tokens": request.max_tokens}
         key = cache_key(
-            tenant,
-            f"{llm.name}/{llm.model}",
+            run.tenant,
+            f"{llm.name}/{spec.model or llm.model}",
             params,
             request.schema or {},
             request.system,
             request.user,
         )
-        known = await self.cache.get(key) if self.cache else None
+        known = await self.cache.get(key) if self.cache and not run.fresh else None
         if known is not None:
             return _Asked(known), False
 
@@ -223,14 +327,26 @@ async def _answer(llm: LLM, request: LLMRequest, spec: AgentSpec) -> _Asked:
         repair = repair_prompt(request.user, first.text, parsed.faults)
         replies.append(await llm.complete(replace(request, user=repair)))
         parsed = parse_answer(replies[-1].text, spec.output_schema)
+    raw = tuple(reply.text for reply in replies)
     if parsed.value is None:
-        raise InvalidOutput("; ".join(parsed.faults), engine=llm.name)
+        raise Unusable(parsed.faults, raw, engine=llm.name)
     return _Asked(
         CachedAnswer(value=parsed.value, engine=replies[-1].engine),
         tokens_in=sum(reply.tokens_in for reply in replies),
         tokens_out=sum(reply.tokens_out for reply in replies),
         cost_micros=_total_cost(replies),
+        raw=raw,
     )
+
+
+def _trace(
+    spec: AgentSpec, case: Case, raw: tuple[str, ...] = (), faults: tuple[str, ...] = ()
+) -> Trace:
+    try:
+        request = agent_request(spec, case)
+    except InvalidError as error:
+        return Trace(system="", user="", faults=(error.detail,))
+    return Trace(system=request.system, user=request.user, raw=raw, faults=faults)
 
 
 def _total_cost(replies: Sequence[LLMReply]) -> int | None:
@@ -253,6 +369,7 @@ def agent_request(spec: AgentSpec, case: Case) -> LLMRequest:
         temperature=spec.temperature,
         max_tokens=spec.max_tokens,
         timeout_s=spec.timeout_s,
+        model=spec.model,
     )
 
 
@@ -275,6 +392,8 @@ def _skip_reason(
     spec: AgentSpec, transcript: Transcript, variables: Mapping[str, Any]
 ) -> str | None:
     condition = spec.run_if
+    if spec.key == QUALITY_AGENT and template_of(variables).grading_mode is GradingMode.MANUAL:
+        return "manual"
     if condition.has_text and not transcript.has_words:
         return "no_text"
     if transcript.duration_ms < condition.min_duration_ms:
@@ -286,6 +405,11 @@ def _skip_reason(
     language = transcript.language or ""
     if condition.languages and not language.startswith(condition.languages):
         return "language"
+    matched = bool((variables.get("crm") or {}).get("lead"))
+    if condition.lead_matched is not None and condition.lead_matched is not matched:
+        return "lead_matched"
+    if condition.moments and not set(condition.moments) & set(variables.get("moments") or ()):
+        return "moment"
     return None
 
 

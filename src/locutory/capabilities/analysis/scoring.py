@@ -89,9 +89,15 @@ def _mean(parameters: Sequence[Parameter], answers: Mapping[str, Answer]) -> flo
 
 
 def points_for(parameter: Parameter, value: Any) -> float | None:
-    """The points 0-1 of a raw value; None when it is no answer to this parameter."""
-    if parameter.type in {ParameterType.BOOL, ParameterType.PHRASE}:
+    """The points 0-1 of a raw value; None when it is no answer to this parameter.
+
+    The value of a phrase is whether it was said; a binding may want that it was not.
+    """
+    if parameter.type is ParameterType.BOOL:
         return float(value) if isinstance(value, bool) else None
+    if parameter.type is ParameterType.PHRASE:
+        wanted = bool(parameter.binding.get("present", True))
+        return float(value is wanted) if isinstance(value, bool) else None
     if parameter.type is ParameterType.ENUM:
         points = parameter.options.get("points", {}).get(value) if isinstance(value, str) else None
         return None if points is None else _clamped(float(points))

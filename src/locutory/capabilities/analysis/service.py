@@ -1,6 +1,9 @@
 """Judging a transcript: the agents run on shared engines, their answers are kept."""
 
-from collections.abc import Mapping, Sequence
+import asyncio
+import math
+import time
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -8,6 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import delete, select
 
+from locutory.capabilities.analysis.agent_store import AGENTS_CHANGED, agents_in_force, stamp_of
 from locutory.capabilities.analysis.contract import (
     RULES_ENGINE,
     AgentResult,
@@ -15,7 +19,8 @@ from locutory.capabilities.analysis.contract import (
     CachedAnswer,
     Judged,
 )
-from locutory.capabilities.analysis.library import BUILT_IN, FINISHERS, RULES
+from locutory.capabilities.analysis.findings import LISTS
+from locutory.capabilities.analysis.library import FINISHERS, RULES
 from locutory.capabilities.analysis.models import AnalysisAnswer
 from locutory.capabilities.analysis.runner import AgentRunner
 from locutory.capabilities.interactions.contract import Transcript
@@ -64,16 +69,62 @@ class StoredAnswers:
 
 
 @dataclass(slots=True)
+class _Agents:
+    """A tenant's agents as they were read, and when somebody last saw that they still are."""
+
+    stamp: int
+    specs: tuple[AgentSpec, ...]
+    looked_s: float = -math.inf
+
+
+@dataclass(slots=True)
 class Analyst:
-    """The engines that judge, shared by all calls of a process. `llm` None: rules answer."""
+    """The engines that judge, shared by all calls of a process. `llm` None: rules answer.
+
+    Where agents were read at most `fresh_s` ago they are not looked at again, unless this process
+    or, on PostgreSQL, another one says that they changed.
+    """
 
     llm: LLM | None
+    fresh_s: float = 1.0
     _runners: dict[UUID | None, AgentRunner] = field(default_factory=dict)
+    _agents: dict[UUID | None, _Agents] = field(default_factory=dict)
+    _changed: asyncio.Event | None = None
 
     @property
     def engine(self) -> str:
         """Which engine is asked first."""
         return RULES_ENGINE if self.llm is None else f"{self.llm.name}/{self.llm.model}"
+
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """The model providers that an agent may name."""
+        return () if self.llm is None else (self.llm.name,)
+
+    async def agents(self, db: Database) -> tuple[AgentSpec, ...]:
+        """The agents in force, read again only when somebody changed them."""
+        if self._changed is None:
+            self._changed = db.storage.signals.listen(AGENTS_CHANGED)
+        if self._changed.is_set():
+            self._changed.clear()
+            for one in self._agents.values():
+                one.looked_s = -math.inf
+        kept, now_s = self._agents.get(db.tenant_id), time.monotonic()
+        if kept is not None and now_s - kept.looked_s < self.fresh_s:
+            return kept.specs
+        async with db.read() as session:
+            stamp = await stamp_of(session)
+            if kept is None or kept.stamp != stamp:
+                kept = _Agents(stamp, await agents_in_force(session))
+                self._agents[db.tenant_id] = kept
+        kept.looked_s = now_s
+        return kept.specs
+
+    def forget(self, tenant_id: UUID) -> None:
+        """Drop what this process remembers of a tenant's results, for an erasure."""
+        runner = self._runners.get(tenant_id)
+        if runner is not None:
+            runner.memo.clear()
 
     def runner(self, db: Database) -> AgentRunner:
         """The tenant's runner; one each, so that equal questions share a flight."""
@@ -92,33 +143,121 @@ class Analyst:
         db: Database,
         metrics: Mapping[str, Any],
         variables: Mapping[str, Any],
-        specs: Sequence[AgentSpec] = BUILT_IN,
+        specs: Sequence[AgentSpec] | None = None,
+        earlier: Judged | None = None,
+        only: Collection[str] | None = None,
+        fresh: bool = False,
     ) -> Judged:
-        """Run the agents over a redacted transcript.
+        """Run the agents in force over a redacted transcript.
 
-        Raises the engine's error when a required agent has no answer, for the retry table.
+        With `earlier` and `only`, agents of other keys keep the results that they have there.
+        `fresh` asks the model again also where its answer is known. Raises the engine's error when
+        a required agent has no answer, for the retry table.
         """
+        if specs is None:
+            specs = await self.agents(db)
+        if earlier is not None and only is not None:
+            specs = [spec for spec in specs if spec.key in only]
         results = await self.runner(db).run(
             transcript,
             specs,
             tenant=str(db.tenant_id),
             variables={**variables, "metrics": dict(metrics)},
+            known={} if earlier is None or only is None else results_of(earlier),
+            fresh=fresh,
         )
         for spec, result in zip(specs, results, strict=True):
             if spec.required and result.failure is not None and result.result is None:
                 raise result.failure
-        return Judged(
-            blob={_BLOB_NAMES.get(r.key, r.key): r.result for r in results},
-            meta={r.key: _meta(r) for r in results},
-            degraded=any(r.provenance is not None and r.provenance.degraded for r in results),
-            partial=any(_failed(r) for r in results),
+        blob = {blob_name(r.key): _shown(r) for r in results}
+        meta = {r.key: _meta(r) for r in results}
+        if earlier is not None and only is not None:
+            blob, meta = {**earlier.blob, **blob}, {**earlier.meta, **meta}
+        return judged(
+            blob,
+            meta,
             engine=self.engine,
             engine_ms=max((r.latency_ms for r in results), default=0),
         )
 
+    async def trial(
+        self,
+        transcript: Transcript,
+        spec: AgentSpec,
+        *,
+        db: Database,
+        metrics: Mapping[str, Any],
+        variables: Mapping[str, Any],
+        earlier: Judged | None = None,
+        fresh: bool = False,
+    ) -> AgentResult:
+        """Run one agent and keep nothing but the model's answer; parents' results are the call's.
 
-def _failed(result: AgentResult) -> bool:
-    return result.result is None and not (result.error or "").startswith(_SKIPPED)
+        A parent without a result there skips the agent, as it would in a run of all.
+        """
+        known = {} if earlier is None else results_of(earlier)
+        missing = next((key for key in spec.depends_on if key not in known), None)
+        if missing is not None:
+            error = f"{_SKIPPED}: parent {missing}"
+            return AgentResult(key=spec.key, version=spec.version, result=None, error=error)
+        results = await self.runner(db).run(
+            transcript,
+            [spec],
+            tenant=str(db.tenant_id),
+            variables={**variables, "metrics": dict(metrics)},
+            known=known,
+            fresh=fresh,
+            traced=True,
+        )
+        return results[0]
+
+
+def blob_name(key: str) -> str:
+    """Under which name the analysis holds an agent's result."""
+    return _BLOB_NAMES.get(key, key)
+
+
+def _shown(result: AgentResult) -> Any:
+    """A result as the blob has it: of agents that answer with a list, the list itself."""
+    if result.result is not None and result.key in LISTS:
+        return result.result.get(result.key, [])
+    return result.result
+
+
+def judged(
+    blob: Mapping[str, dict[str, Any] | None],
+    meta: Mapping[str, dict[str, Any]],
+    *,
+    engine: str = "",
+    engine_ms: int = 0,
+) -> Judged:
+    """Results and what is said of them, with what follows for the whole."""
+    return Judged(
+        blob=dict(blob),
+        meta=dict(meta),
+        degraded=any(one.get("degraded") for one in meta.values()),
+        partial=any(
+            blob.get(blob_name(key)) is None and not (one["error"] or "").startswith(_SKIPPED)
+            for key, one in meta.items()
+        ),
+        engine=engine,
+        engine_ms=engine_ms,
+    )
+
+
+def results_of(judged: Judged) -> dict[str, dict[str, Any]]:
+    """The results by agent, without those that have none."""
+    found = {key: judged.blob.get(blob_name(key)) for key in judged.meta}
+    return {
+        key: {key: result} if key in LISTS else result
+        for key, result in found.items()
+        if result is not None
+    }
+
+
+def degraded_agents(meta: Mapping[str, dict[str, Any]]) -> list[str]:
+    """The agents that answered by something less than what was configured for them."""
+    return sorted(key for key, one in meta.items() if one.get("degraded"))
 
 
 def _meta(result: AgentResult) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from locutory.capabilities.analysis.contract import Parameter, ParameterType, Template
+from locutory.capabilities.analysis.grading import answer_form
 
 # Answered by the server itself, so no model is asked.
 MEASURED = frozenset([ParameterType.METRIC, ParameterType.PHRASE])
@@ -132,15 +133,5 @@ def _question(parameter: Parameter) -> dict[str, str]:
         "key": parameter.key,
         "question": parameter.question,
         "guidance": parameter.guidance,
-        "answer": _answer_form(parameter),
+        "answer": answer_form(parameter),
     }
-
-
-def _answer_form(parameter: Parameter) -> str:
-    if parameter.type is ParameterType.BOOL:
-        return "true or false"
-    if parameter.type is ParameterType.ENUM:
-        return "one of " + ", ".join(parameter.options.get("points", {}))
-    if parameter.type is ParameterType.SCALE:
-        return f"a number from 0 to {parameter.options.get('max', 1)}"
-    return f"a number from {parameter.options.get('min', 0)} to {parameter.options.get('max', 1)}"

@@ -8,6 +8,7 @@ from locutory.capabilities.knowledge import prompts, quoting, service
 from locutory.capabilities.knowledge.claims import closest_sentence, supporting_line
 from locutory.capabilities.knowledge.contract import (
     EXTRACTIVE,
+    Aggregate,
     Aggregator,
     ChatAnswer,
     Citation,
@@ -40,9 +41,12 @@ async def ask(
     aggregator: Aggregator | None = None,
 ) -> ChatAnswer:
     """Answer one question that stands alone. Raises what the embedder raises."""
+    counted = None if aggregator is None else await aggregator(question)
+    if counted is not None:
+        return _counted(counted)
     intent = intent_of(question)
     if intent is Intent.AGGREGATE:
-        return await _counted(question, aggregator)
+        return _unanswered(intent, _NO_COUNTING, engine="none")
     about = bool(content_words(question))
     if about:
         found = await service.search_places(knowledge, places, question)
@@ -61,21 +65,20 @@ async def ask(
         return _quoted(question, intent, hits, degraded=True)
 
 
-async def _counted(question: str, aggregator: Aggregator | None) -> ChatAnswer:
-    counted = None if aggregator is None else await aggregator(question)
-    if counted is None:
-        return _unanswered(Intent.AGGREGATE, _NO_COUNTING, engine="none")
+def _counted(counted: Aggregate) -> ChatAnswer:
     return ChatAnswer(
-        answer=counted.text,
+        sentences=(counted.text,),
         answered=True,
         intent=Intent.AGGREGATE,
         citations=(),
         engine=counted.engine,
+        data=counted.data,
+        filter=counted.filter,
     )
 
 
 def _unanswered(intent: Intent, why: str, *, engine: str = EXTRACTIVE) -> ChatAnswer:
-    return ChatAnswer(answer=why, answered=False, intent=intent, citations=(), engine=engine)
+    return ChatAnswer(sentences=(why,), answered=False, intent=intent, citations=(), engine=engine)
 
 
 def _quoted(
@@ -87,7 +90,7 @@ def _quoted(
         for n, quote in enumerate(choose(question, hits), start=1)
     )
     return ChatAnswer(
-        answer=" ".join(f"{citation.quote} [{citation.n}]" for citation in citations),
+        sentences=tuple(f"{citation.quote} [{citation.n}]" for citation in citations),
         answered=True,
         intent=intent,
         citations=citations,
@@ -114,7 +117,7 @@ async def _worded(llm: LLM, question: str, intent: Intent, hits: Sequence[Hit]) 
         why = _NOTHING_PROVEN if prompts.parse(reply.text) else _NOTHING_FOUND
         return _unanswered(intent, why, engine=reply.engine)
     return ChatAnswer(
-        answer=" ".join(sentences),
+        sentences=tuple(sentences),
         answered=True,
         intent=intent,
         citations=tuple(replace(citation, n=n) for citation, n in numbers.items()),

@@ -3,31 +3,53 @@
 `prepare` before the transaction, `store` in it; `search` and `chat` read on their own.
 """
 
-from locutory.capabilities.knowledge.chatting import chat
+from locutory.capabilities.knowledge.chatting import Exchange, begin, chat
 from locutory.capabilities.knowledge.claims import closest_line
 from locutory.capabilities.knowledge.contract import Filing, Note
+from locutory.capabilities.knowledge.reindexing import (
+    give_up_reindex,
+    reindex_if_behind,
+    run_reindex,
+    start_reindex,
+    status,
+)
 from locutory.capabilities.knowledge.service import (
     Knowledge,
+    containing_sources,
     count_sources,
     forget,
     prepare,
     search,
     search_places,
-    status,
     store,
 )
+from locutory.capabilities.knowledge.sessions import delete_chat, get_chat, list_chats
+from locutory.capabilities.knowledge.words import forget_some, says, sources_saying
 
 __all__ = [
+    "Exchange",
     "Filing",
     "Knowledge",
     "Note",
+    "begin",
     "chat",
     "closest_line",
+    "containing_sources",
     "count_sources",
+    "delete_chat",
     "forget",
+    "forget_some",
+    "get_chat",
+    "give_up_reindex",
+    "list_chats",
     "prepare",
+    "reindex_if_behind",
+    "run_reindex",
+    "says",
     "search",
     "search_places",
+    "sources_saying",
+    "start_reindex",
     "status",
     "store",
 ]

@@ -7,11 +7,14 @@ from enum import StrEnum
 from typing import Any, Protocol
 from uuid import UUID
 
+from sqlalchemy import Select
+
 from locutory.kernel.db import Database
 from locutory.kernel.errors import NotFoundError
 
 SPOKEN = "turns"  # the kind of a chunk that holds what was said; other kinds were written of it
 EXTRACTIVE = "extractive"  # the engine that quotes and never words anything itself
+REINDEX = "knowledge.reindex"  # the job that fills a collection with new vectors
 
 
 class Intent(StrEnum):
@@ -79,16 +82,25 @@ class Filing:
 class Narrowing:
     """What a search is narrowed to; None does not narrow. Times are half-open.
 
-    Of the `meta` that was filed, texts must be equal and numbers within these bounds.
+    `sources` selects ids of sources in the place's own database and is asked at each search, so
+    that what is known of a source now decides, not what was known when it was filed. Of the
+    `meta` that was filed, texts must be equal and numbers within these bounds.
     """
 
     source_ids: tuple[str, ...] | None = None
+    sources: Select[str] | None = None
     kinds: tuple[str, ...] | None = None
     since: datetime | None = None
     until: datetime | None = None
     meta: Mapping[str, str] = field(default_factory=dict)
     at_least: Mapping[str, float] = field(default_factory=dict)
     at_most: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def of_sources_only(self) -> bool:
+        """Whether it leaves a source whole or not at all, and needs no look at its chunks."""
+        rest = (self.source_ids, self.kinds, self.since, self.until)
+        return rest == (None,) * 4 and not (self.meta or self.at_least or self.at_most)
 
 
 EVERYTHING = Narrowing()
@@ -137,10 +149,15 @@ class Citation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aggregate:
-    """An answer by counting rows. `text` is the whole answer, `engine` says who counted."""
+    """An answer by counting rows. `text` is the whole answer, `engine` says who counted.
+
+    `data` holds the numbers for a chart, `filter` what of the rows was counted.
+    """
 
     text: str
     engine: str
+    data: Mapping[str, Any] | None = None
+    filter: Mapping[str, Any] | None = None
 
 
 class Aggregator(Protocol):
@@ -153,23 +170,91 @@ class Aggregator(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatAnswer:
-    """An answer. `answered` is False when nothing supports one; then `answer` says so.
+    """An answer. `answered` is False when nothing supports one; then its sentence says so.
 
-    `degraded` means: a language model is configured and did not give a usable answer.
+    Each of the `sentences` stood the check before anybody sees it. `degraded` means: a language
+    model is configured and did not give a usable answer.
     """
 
-    answer: str
+    sentences: tuple[str, ...]
     answered: bool
     intent: Intent
     citations: tuple[Citation, ...]
     engine: str
     degraded: bool = False
+    data: Mapping[str, Any] | None = None
+    filter: Mapping[str, Any] | None = None
+
+    @property
+    def answer(self) -> str:
+        """The sentences as one text."""
+        return " ".join(self.sentences)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatSummary:
+    """A chat in a list. `title` is the oldest question that is kept; `places` are their names."""
+
+    id: UUID
+    title: str
+    turns: int
+    places: tuple[str, ...]
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatTurn:
+    """A question of a chat as it stands alone, and how it was answered."""
+
+    turn: int
+    question: str
+    intent: str
+    answered: bool
+    engine: str
+    asked_at: datetime
+
+
+class ReindexState(StrEnum):
+    """Where the filling of new vectors stands."""
+
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reindexing:
+    """The filling of new vectors: `done` of `total` chunks, as last counted."""
+
+    id: UUID
+    state: ReindexState
+    embedder: str
+    dimension: int
+    done: int
+    total: int
+    started_at: datetime
+    finished_at: datetime | None
+    detail: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectionStatus:
-    """How much is filed. `foreign_vectors` are of another embedder: found by words only."""
+    """How much is filed.
+
+    `embedder` is the one whose vectors are searched, `configured` the one that new chunks get.
+    `without_vector` chunks are found by their words only.
+    """
 
     sources: int
     chunks: int
-    foreign_vectors: int
+    without_vector: int
+    embedder: str
+    dimension: int
+    configured: str
+    reindex: Reindexing | None
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the searched vectors are of another embedder than new ones."""
+        return self.embedder not in ("", self.configured)

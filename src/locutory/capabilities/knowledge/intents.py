@@ -46,16 +46,21 @@ def intent_of(question: str) -> Intent:
     return Intent.SUMMARISE if _SUMMARISE.search(asked) else Intent.LOOKUP
 
 
-def standalone(message: str, previous: str | None) -> str:
-    """The message, after the previous question's words when it cannot be understood alone.
+def leans_on_previous(message: str) -> bool:
+    """Whether a message cannot be understood alone.
 
     A follow-up is short (three content words at most) and leads on ("and the price?"), has no
     content ("why?") or points back ("did she agree?").
     """
     about = content_words(message)
-    if previous is None or len(about) > _SHORT:
-        return message
+    if len(about) > _SHORT:
+        return False
     leads_on = _LEADS_ON.search(fold(message).strip()) is not None
-    if leads_on or not about or _POINTS_BACK.intersection(words(message)):
-        return f"{previous.rstrip(' ?!.')} {message}"
-    return message
+    return leads_on or not about or bool(_POINTS_BACK.intersection(words(message)))
+
+
+def standalone(message: str, previous: str | None) -> str:
+    """The message, after the previous question's words when it cannot be understood alone."""
+    if previous is None or not leans_on_previous(message):
+        return message
+    return f"{previous.rstrip(' ?!.')} {message}"

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index, LargeBinary, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, LargeBinary, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from locutory.kernel.clock import utc_now
@@ -14,10 +14,9 @@ TABLE = "knowledge_chunk"
 
 
 class KnowledgeChunk(TenantModel):
-    """A few turns of one source, redacted; its vector lies beside it, so one commit holds both.
+    """A few turns of one source, redacted.
 
-    `id` is a hash of source, version and number: indexing again overwrites. `vector` is float32,
-    L2-normalised, of `embedder`.
+    `id` is a hash of source, version and number: indexing again overwrites.
     """
 
     __tablename__ = TABLE
@@ -36,9 +35,6 @@ class KnowledgeChunk(TenantModel):
     turns: Mapped[list[Any]]  # [{idx, start_ms, role, text}], so that a citation can be checked
     meta: Mapped[dict[str, Any]]
     occurred_at: Mapped[datetime]
-    embedder: Mapped[str]
-    vector: Mapped[bytes] = mapped_column(LargeBinary)
-    revision: Mapped[int]  # of the collection, when this was stored
 
     __table_args__ = (
         UniqueConstraint(
@@ -48,16 +44,37 @@ class KnowledgeChunk(TenantModel):
         Index("ix_knowledge_chunk_fts", "fts_id", unique=True),
         # the session adds the tenant: beside it, SQLite leaves the primary key for long id lists
         Index("ix_knowledge_chunk_own", "tenant_id", "id"),
-        Index("ix_knowledge_chunk_new", "tenant_id", "collection", "revision"),
         Index("ix_knowledge_chunk_occurred", "tenant_id", "collection", "occurred_at"),
     )
 
 
+class KnowledgeVector(TenantModel):
+    """A chunk as a vector (float32, L2-normalised), committed with it and gone with it.
+
+    A generation holds vectors of one embedder; what is filled anew is another generation, so
+    that no search ever compares vectors of two embedders.
+    """
+
+    __tablename__ = "knowledge_vector"
+
+    chunk_id: Mapped[UUID] = mapped_column(ForeignKey("knowledge_chunk.id", ondelete="CASCADE"))
+    collection: Mapped[str]
+    generation: Mapped[int]
+    vector: Mapped[bytes] = mapped_column(LargeBinary)
+    revision: Mapped[int]  # of the collection, when this was stored
+
+    __table_args__ = (
+        UniqueConstraint("chunk_id", "generation"),
+        Index("ix_knowledge_vector_new", "tenant_id", "collection", "generation", "revision"),
+    )
+
+
 class KnowledgeCollection(TenantModel):
-    """The counter that tells every process whether its copy of the vectors is current.
+    """Which vectors are searched, and a counter that tells a process whether its copy is current.
 
     A change raises `revision` and holds the row until its commit, so revisions become visible in
-    order; `removed_at` is the last revision that took chunks away.
+    order; `removed_at` is the last revision that took chunks away. `embedder` is "" until the
+    first chunk is stored.
     """
 
     __tablename__ = "knowledge_collection"
@@ -65,8 +82,29 @@ class KnowledgeCollection(TenantModel):
     collection: Mapped[str]
     revision: Mapped[int]
     removed_at: Mapped[int]
+    embedder: Mapped[str] = mapped_column(default="")
+    dimension: Mapped[int] = mapped_column(default=0)
+    generation: Mapped[int] = mapped_column(default=1)
 
     __table_args__ = (UniqueConstraint("tenant_id", "collection"),)
+
+
+class KnowledgeReindex(TenantModel):
+    """The filling of a new generation, how far it is and how it ended."""
+
+    __tablename__ = "knowledge_reindex"
+
+    collection: Mapped[str]
+    generation: Mapped[int]
+    embedder: Mapped[str]
+    dimension: Mapped[int]
+    state: Mapped[str]
+    done: Mapped[int] = mapped_column(default=0)
+    total: Mapped[int]
+    finished_at: Mapped[datetime | None]
+    detail: Mapped[str | None]
+
+    __table_args__ = (UniqueConstraint("tenant_id", "collection", "generation"),)
 
 
 class KnowledgeSession(TenantModel):
@@ -79,7 +117,9 @@ class KnowledgeSession(TenantModel):
     turns: Mapped[int] = mapped_column(default=0)
     updated_at: Mapped[datetime] = mapped_column(default=utc_now)
 
-    __table_args__ = (Index("ix_knowledge_session_owner", "tenant_id", "owner", "updated_at"),)
+    __table_args__ = (
+        Index("ix_knowledge_session_owner", "tenant_id", "owner", "updated_at", "id"),
+    )
 
 
 class KnowledgeMessage(TenantModel):

@@ -4,22 +4,34 @@ from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, distinct, func, select
+from sqlalchemy import ColumnElement, Row, Select, distinct, func, select
 
-from locutory.capabilities.knowledge.contract import SPOKEN, CollectionStatus, Narrowing
+from locutory.capabilities.knowledge.contract import SPOKEN, Narrowing, ReindexState
 from locutory.capabilities.knowledge.models import (
     KnowledgeChunk,
     KnowledgeCollection,
     KnowledgeMessage,
+    KnowledgeReindex,
     KnowledgeSession,
+    KnowledgeVector,
 )
 from locutory.kernel.db import Session, fulltext
+from locutory.kernel.paging import keyset
 
 _C = KnowledgeChunk
+_V = KnowledgeVector
+_S = KnowledgeSession
 _FOUND = (_C.id, _C.source_id, _C.kind, _C.start_ms, _C.turns, _C.meta)
 _VERSION: tuple[Any, ...] = (_C.id, _C.version)
-_VECTOR: tuple[Any, ...] = (_C.id, _C.vector, _C.revision)
-_STATE: tuple[Any, ...] = (KnowledgeCollection.revision, KnowledgeCollection.removed_at)
+_TEXT: tuple[Any, ...] = (_C.id, _C.text)
+_VECTOR: tuple[Any, ...] = (_C.id, _C.source_id, _V.vector, _V.revision)
+_STATE: tuple[Any, ...] = (
+    KnowledgeCollection.revision,
+    KnowledgeCollection.removed_at,
+    KnowledgeCollection.embedder,
+    KnowledgeCollection.dimension,
+    KnowledgeCollection.generation,
+)
 
 
 def conditions(collection: str, narrowing: Narrowing) -> list[ColumnElement[bool]]:
@@ -27,6 +39,8 @@ def conditions(collection: str, narrowing: Narrowing) -> list[ColumnElement[bool
     wanted = [_C.collection == collection]
     if narrowing.source_ids is not None:
         wanted.append(_C.source_id.in_(narrowing.source_ids))
+    if narrowing.sources is not None:
+        wanted.append(_C.source_id.in_(narrowing.sources))
     if narrowing.kinds is not None:
         wanted.append(_C.kind.in_(narrowing.kinds))
     if narrowing.since is not None:
@@ -80,6 +94,13 @@ async def count_sources(
     return await db.scalar(fulltext.containing(db, counted, _C, phrases)) or 0
 
 
+def containing_sources(db: Session, collection: str, phrases: Sequence[str]) -> Select[str]:
+    """A SELECT of the sources in which any of the phrases was said."""
+    said = select(_C.source_id).where(_C.collection == collection, _C.kind == SPOKEN)
+    # the statement that this stands in may be about other tables, whose tenant is not this one's
+    return fulltext.containing(db, said.where(_C.tenant_id == db.tenant_id), _C, phrases)
+
+
 async def versions_of(db: Session, collection: str, source_id: str) -> Sequence[Row[Any]]:
     """(id, version) of each chunk of a source."""
     statement = select(*_VERSION)
@@ -88,42 +109,136 @@ async def versions_of(db: Session, collection: str, source_id: str) -> Sequence[
 
 
 async def collection_state(db: Session, collection: str) -> Row[Any] | None:
-    """(revision, removed_at) of a collection, None before its first change."""
+    """(revision, removed_at, embedder, dimension, generation), None before the first change."""
     statement = select(*_STATE)
     return (await db.execute(statement.where(KnowledgeCollection.collection == collection))).first()
 
 
 async def vectors_since(
-    db: Session, collection: str, embedder: str, revision: int, *, limit: int
+    db: Session, collection: str, generation: int, revision: int, *, limit: int
 ) -> Sequence[Row[Any]]:
-    """(id, vector, revision) of chunks stored after a revision, oldest first.
+    """(id, source_id, vector, revision) stored after a revision, oldest first.
 
     Never ends inside a revision: the chunks of one are all there or none.
     """
-    newer = (_C.collection == collection, _C.revision > revision, _C.embedder == embedder)
+    newer = (_V.collection == collection, _V.generation == generation, _V.revision > revision)
     last = (
-        select(_C.revision).where(*newer).order_by(_C.revision).offset(limit - 1).limit(1)
+        select(_V.revision).where(*newer).order_by(_V.revision).offset(limit - 1).limit(1)
     ).scalar_subquery()
-    statement = select(*_VECTOR).where(*newer)
-    page = statement.where(_C.revision <= func.coalesce(last, 2**62))
-    return (await db.execute(page.order_by(_C.revision))).all()
+    statement = select(*_VECTOR).join(_C, _C.id == _V.chunk_id).where(*newer)
+    page = statement.where(_V.revision <= func.coalesce(last, 2**62))
+    return (await db.execute(page.order_by(_V.revision))).all()
 
 
-async def vector_ids(db: Session, collection: str, embedder: str) -> Sequence[UUID]:
-    """The chunks that have a vector of this embedder."""
-    statement = select(_C.id).where(_C.collection == collection, _C.embedder == embedder)
-    return (await db.scalars(statement)).all()
+async def vector_ids(db: Session, collection: str, generation: int) -> Sequence[UUID]:
+    """The chunks that have a vector of this generation."""
+    statement = select(_V.chunk_id)
+    mine = statement.where(_V.collection == collection, _V.generation == generation)
+    return (await db.scalars(mine)).all()
 
 
-async def status(db: Session, collection: str, embedder: str) -> CollectionStatus:
-    """How much a collection holds."""
-    statement = select(
-        func.count(distinct(_C.source_id)),
-        func.count(),
-        func.count().filter(_C.embedder != embedder),
-    )
+def _without_vector(collection: str, generation: int) -> list[ColumnElement[bool]]:
+    has_one = select(_V.id).where(_V.chunk_id == _C.id, _V.generation == generation).exists()
+    return [_C.collection == collection, ~has_one]
+
+
+async def unembedded(
+    db: Session, collection: str, generation: int, *, after: UUID | None, limit: int
+) -> Sequence[Row[Any]]:
+    """(id, text) of chunks that lack a vector of this generation, in order of their ids."""
+    statement = select(*_TEXT).where(*_without_vector(collection, generation))
+    if after is not None:
+        statement = statement.where(_C.id > after)
+    return (await db.execute(statement.order_by(_C.id).limit(limit))).all()
+
+
+async def still_unembedded(
+    db: Session, collection: str, generation: int, ids: Collection[UUID]
+) -> set[UUID]:
+    """Those of these chunks that are there and lack a vector of this generation."""
+    statement = select(_C.id).where(*_without_vector(collection, generation), _C.id.in_(ids))
+    return set((await db.scalars(statement)).all())
+
+
+async def count_chunks(db: Session, collection: str) -> tuple[int, int]:
+    """(sources, chunks) of a collection."""
+    statement = select(func.count(distinct(_C.source_id)), func.count())
     row = (await db.execute(statement.where(_C.collection == collection))).one()
-    return CollectionStatus(sources=row[0], chunks=row[1], foreign_vectors=row[2])
+    return row[0], row[1]
+
+
+async def count_vectors(db: Session, collection: str, generation: int) -> int:
+    """How many chunks have a vector of this generation."""
+    statement = select(func.count(_V.id))  # a column, or the session would not see the table
+    mine = statement.where(_V.collection == collection, _V.generation == generation)
+    return await db.scalar(mine) or 0
+
+
+async def old_vectors(
+    db: Session, collection: str, generation: int, *, limit: int
+) -> Sequence[UUID]:
+    """Ids of vectors of generations before this one."""
+    statement = select(_V.id).where(_V.collection == collection, _V.generation < generation)
+    return (await db.scalars(statement.limit(limit))).all()
+
+
+async def running_reindex(db: Session, collection: str) -> KnowledgeReindex | None:
+    """The filling of new vectors that goes on, if any."""
+    return await db.scalar(
+        select(KnowledgeReindex).where(
+            KnowledgeReindex.collection == collection,
+            KnowledgeReindex.state == ReindexState.RUNNING,
+        )
+    )
+
+
+async def last_reindex(db: Session, collection: str) -> KnowledgeReindex | None:
+    """The newest filling of new vectors, however it ended."""
+    statement = select(KnowledgeReindex).where(KnowledgeReindex.collection == collection)
+    return await db.scalar(statement.order_by(KnowledgeReindex.generation.desc()).limit(1))
+
+
+async def get_reindex(db: Session, reindex_id: UUID) -> KnowledgeReindex | None:
+    """One filling of new vectors."""
+    return await db.scalar(select(KnowledgeReindex).where(KnowledgeReindex.id == reindex_id))
+
+
+async def sessions_page(
+    db: Session, owner: str, *, after: tuple[Any, UUID] | None, limit: int
+) -> Sequence[Row[Any]]:
+    """A person's chats, the last used first, one more than `limit` if there are more."""
+    statement = select(_S.id, _S.scope, _S.turns, _S.created_at, _S.updated_at)
+    page = keyset(
+        statement.where(_S.owner == owner),
+        column=_S.updated_at,
+        id_column=_S.id,
+        after=after,
+        descending=True,
+        limit=limit,
+    )
+    return (await db.execute(page)).all()
+
+
+async def first_questions(db: Session, session_ids: Collection[UUID]) -> dict[UUID, str]:
+    """The oldest question that is kept of each of these chats."""
+    oldest = (
+        select(KnowledgeMessage.session_id, func.min(KnowledgeMessage.turn).label("turn"))
+        .where(KnowledgeMessage.session_id.in_(session_ids))
+        .group_by(KnowledgeMessage.session_id)
+        .subquery()
+    )
+    statement = select(KnowledgeMessage.session_id, KnowledgeMessage.question).join(
+        oldest,
+        (oldest.c.session_id == KnowledgeMessage.session_id)
+        & (oldest.c.turn == KnowledgeMessage.turn),
+    )
+    return {row.session_id: row.question for row in await db.execute(statement)}
+
+
+async def messages(db: Session, session_id: UUID) -> Sequence[KnowledgeMessage]:
+    """The questions of a chat that are kept, oldest first."""
+    statement = select(KnowledgeMessage).where(KnowledgeMessage.session_id == session_id)
+    return (await db.scalars(statement.order_by(KnowledgeMessage.turn))).all()
 
 
 async def find_session(

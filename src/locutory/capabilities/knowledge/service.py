@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid5
 
-from sqlalchemy import bindparam, delete, insert, text, update
+from sqlalchemy import Row, Select, bindparam, delete, insert, text, update
 from sqlalchemy.types import Uuid
 
 from locutory.capabilities.interactions.contract import Transcript
@@ -13,7 +13,6 @@ from locutory.capabilities.knowledge import chunks, fusion, queries
 from locutory.capabilities.knowledge.contract import (
     EVERYTHING,
     SPOKEN,
-    CollectionStatus,
     Filing,
     Hit,
     Line,
@@ -26,9 +25,10 @@ from locutory.capabilities.knowledge.models import (
     TABLE,
     KnowledgeChunk,
     KnowledgeCollection,
+    KnowledgeVector,
 )
 from locutory.capabilities.knowledge.terms import content_words
-from locutory.capabilities.knowledge.vector_cache import VectorCache
+from locutory.capabilities.knowledge.vector_cache import VectorCache, View
 from locutory.engines.embeddings.base import Embedder
 from locutory.engines.llm.base import LLM
 from locutory.engines.vectors.base import VectorStore
@@ -38,22 +38,38 @@ from locutory.kernel.db import Database, Session, fulltext
 from locutory.kernel.db.dialect import UtcDateTime
 from locutory.kernel.ids import new_id
 
+_FLOAT_BYTES = 4
+
 
 @dataclass(frozen=True, slots=True)
 class Knowledge:
     """The engines that finding and answering need; one for a process.
 
-    Without a language model answers are quotations.
+    New chunks get vectors of `embedder`. `older` embedders serve collections whose vectors are
+    still theirs; where none fits, only words find. Without a language model answers are
+    quotations.
     """
 
     embedder: Embedder
     vectors: VectorCache
     llm: LLM | None = None
+    older: tuple[Embedder, ...] = ()
 
     @classmethod
-    def of(cls, embedder: Embedder, store: VectorStore, llm: LLM | None = None) -> "Knowledge":
+    def of(
+        cls,
+        embedder: Embedder,
+        store: VectorStore,
+        llm: LLM | None = None,
+        *,
+        older: Sequence[Embedder] = (),
+    ) -> "Knowledge":
         """Put the engines together."""
-        return cls(embedder, VectorCache(store, embedder), llm)
+        return cls(embedder, VectorCache(store), llm, tuple(older))
+
+    def embedder_named(self, name: str) -> Embedder | None:
+        """The embedder whose vectors carry this name, if it is at hand."""
+        return next((one for one in (self.embedder, *self.older) if one.name == name), None)
 
 
 async def prepare(
@@ -80,28 +96,71 @@ async def store(tx: Session, prepared: Sequence[Prepared], filing: Filing) -> bo
 
     Returns False and changes nothing when a newer version is filed already.
     """
-    revision = await _next_revision(tx, filing.collection)
+    embedder, dimension = _engine_of(prepared)
+    state = await next_revision(tx, filing.collection, embedder, dimension)
     filed = await queries.versions_of(tx, filing.collection, filing.source_id)
     if any(row.version > filing.version for row in filed):
         return False
-    await _remove(tx, filing.collection, [row.id for row in filed], revision)
     source_key = uuid5(tx.tenant_id, f"{filing.collection}/{filing.source_id}")
     rows = [
-        _row(piece, filing, source_key=source_key, chunk_no=number, revision=revision)
+        _row(piece, filing, source_key=source_key, chunk_no=number)
         for number, piece in enumerate(prepared)
     ]
+    kept = {row["id"] for row in rows}
+    before = [row.id for row in filed]
+    await _remove(tx, before)
+    if not kept.issuperset(before):
+        await _note_removal(tx, filing.collection, state.revision)
     if rows:
         await tx.execute(insert(KnowledgeChunk), rows)
         await fulltext.index_rows(tx, TABLE, [(row["id"], row["text"]) for row in rows])
+        pairs = [(row["id"], piece.vector) for row, piece in zip(rows, prepared, strict=True)]
+        for generation in await _generations(tx, filing.collection, embedder, state):
+            await add_vectors(tx, filing.collection, generation, state.revision, pairs)
     return True
 
 
 async def forget(tx: Session, collection: str, source_id: str) -> int:
     """Take a source out, in the caller's transaction; return how many chunks it had."""
-    revision = await _next_revision(tx, collection)
+    state = await next_revision(tx, collection)
     filed = await queries.versions_of(tx, collection, source_id)
-    await _remove(tx, collection, [row.id for row in filed], revision)
+    if filed:
+        await _remove(tx, [row.id for row in filed])
+        await _note_removal(tx, collection, state.revision)
     return len(filed)
+
+
+async def _generations(tx: Session, collection: str, embedder: str, state: Row[Any]) -> list[int]:
+    """The generations that take vectors of this embedder: the searched one, one being filled."""
+    filled = await queries.running_reindex(tx, collection)
+    searched = [state.generation] if state.embedder == embedder else []
+    if filled is not None and filled.embedder == embedder:
+        return [*searched, filled.generation]
+    return searched
+
+
+async def add_vectors(
+    tx: Session,
+    collection: str,
+    generation: int,
+    revision: int,
+    pairs: Sequence[tuple[UUID, bytes]],
+) -> None:
+    """Store vectors of (chunk, vector) in a generation where these have none yet."""
+    now = utc_now()
+    rows = [
+        {
+            "id": new_id(),
+            "created_at": now,
+            "chunk_id": chunk_id,
+            "collection": collection,
+            "generation": generation,
+            "vector": vector,
+            "revision": revision,
+        }
+        for chunk_id, vector in pairs
+    ]
+    await tx.execute(insert(KnowledgeVector), rows)
 
 
 async def search(
@@ -116,22 +175,38 @@ async def search(
 ) -> list[Hit]:
     """The best chunks by words and by vectors, at most three of a source, best first."""
     terms = " ".join(content_words(query)) or query
-    vector = (await knowledge.embedder.embed([query]))[0]
-    index = await knowledge.vectors.current(db, collection)
+    near = await _near(knowledge, db, collection, query, narrowing)
     async with db.read() as session:
         lexical = await queries.by_words(
             session, collection, terms, narrowing, limit=fusion.LIST_LENGTH
         )
-        allowed = (
-            None
-            if narrowing == EVERYTHING
-            else await queries.visible_ids(session, collection, narrowing)
-        )
-    near = await index.search(
-        vector, fusion.LIST_LENGTH, None if allowed is None else {str(id_) for id_ in allowed}
-    )
-    by_vector = [UUID(id_) for id_, likeness in near if likeness > 0]
-    return await _hits(db, fusion.fuse([lexical, by_vector]), place=place, limit=limit)
+    return await _hits(db, fusion.fuse([lexical, near]), place=place, limit=limit)
+
+
+async def _near(
+    knowledge: Knowledge, db: Database, collection: str, query: str, narrowing: Narrowing
+) -> list[UUID]:
+    """The chunks nearest to the query, of those that may be seen; [] where no embedder fits."""
+    view = await knowledge.vectors.current(db, collection)
+    embedder = None if view is None else knowledge.embedder_named(view.embedder)
+    if view is None or embedder is None:
+        return []
+    vector = (await embedder.embed([query]))[0]
+    allowed = await _allowed(db, collection, narrowing, view)
+    found = await view.index.search(vector, fusion.LIST_LENGTH, allowed)
+    return [UUID(id_) for id_, likeness in found if likeness > 0]
+
+
+async def _allowed(
+    db: Database, collection: str, narrowing: Narrowing, view: View
+) -> Sequence[str] | None:
+    """Ids of the vectors that the narrowing leaves, None for all."""
+    if narrowing == EVERYTHING:
+        return None
+    async with db.read() as session:
+        if narrowing.sources is not None and narrowing.of_sources_only:
+            return view.of(await session.scalars(narrowing.sources))
+        return [str(id_) for id_ in await queries.visible_ids(session, collection, narrowing)]
 
 
 async def search_places(
@@ -162,10 +237,9 @@ async def count_sources(
         return await queries.count_sources(session, collection, phrases, narrowing)
 
 
-async def status(knowledge: Knowledge, db: Database, collection: str) -> CollectionStatus:
-    """How much a collection holds, and how much of it only words can find."""
-    async with db.read() as session:
-        return await queries.status(session, collection, knowledge.embedder.name)
+def containing_sources(session: Session, collection: str, phrases: Sequence[str]) -> Select[str]:
+    """A SELECT of the sources in which any of the phrases was said, for counts of a product."""
+    return queries.containing_sources(session, collection, phrases)
 
 
 async def _search_in(knowledge: Knowledge, place: Place, query: str, limit: int) -> list[Hit]:
@@ -203,9 +277,14 @@ def _hit(row: Any, score: float, place: str) -> Hit:
     )
 
 
-def _row(
-    piece: Prepared, filing: Filing, *, source_key: UUID, chunk_no: int, revision: int
-) -> dict[str, Any]:
+def _engine_of(prepared: Sequence[Prepared]) -> tuple[str, int]:
+    """(embedder, dimension) of prepared chunks, ("", 0) of none."""
+    if not prepared:
+        return "", 0
+    return prepared[0].embedder, len(prepared[0].vector) // _FLOAT_BYTES
+
+
+def _row(piece: Prepared, filing: Filing, *, source_key: UUID, chunk_no: int) -> dict[str, Any]:
     id_ = uuid5(source_key, f"{filing.version}/{chunk_no}")
     return {
         "id": id_,
@@ -227,17 +306,17 @@ def _row(
         ],
         "meta": dict(filing.meta),
         "occurred_at": filing.occurred_at,
-        "embedder": piece.embedder,
-        "vector": piece.vector,
-        "revision": revision,
     }
 
 
-async def _remove(tx: Session, collection: str, ids: Sequence[UUID], revision: int) -> None:
-    if not ids:
-        return
-    await fulltext.forget_rows(tx, TABLE, ids)
-    await tx.execute(delete(KnowledgeChunk).where(KnowledgeChunk.id.in_(ids)))
+async def _remove(tx: Session, ids: Sequence[UUID]) -> None:
+    """Delete chunks; the database deletes their vectors with them."""
+    if ids:
+        await fulltext.forget_rows(tx, TABLE, ids)
+        await tx.execute(delete(KnowledgeChunk).where(KnowledgeChunk.id.in_(ids)))
+
+
+async def _note_removal(tx: Session, collection: str, revision: int) -> None:
     await tx.execute(
         update(KnowledgeCollection)
         .where(KnowledgeCollection.collection == collection)
@@ -245,12 +324,20 @@ async def _remove(tx: Session, collection: str, ids: Sequence[UUID], revision: i
     )
 
 
+# the first chunk that is stored decides on the embedder
 _RAISE = text(
     """
-    INSERT INTO knowledge_collection (id, tenant_id, created_at, collection, revision, removed_at)
-    VALUES (:id, :tenant_id, :created_at, :collection, 1, 0)
-    ON CONFLICT (tenant_id, collection) DO UPDATE SET revision = knowledge_collection.revision + 1
-    RETURNING revision
+    INSERT INTO knowledge_collection
+        (id, tenant_id, created_at, collection, revision, removed_at, embedder, dimension,
+         generation)
+    VALUES (:id, :tenant_id, :created_at, :collection, 1, 0, :embedder, :dimension, 1)
+    ON CONFLICT (tenant_id, collection) DO UPDATE SET
+        revision = knowledge_collection.revision + 1,
+        embedder = CASE WHEN knowledge_collection.embedder = '' THEN excluded.embedder
+                   ELSE knowledge_collection.embedder END,
+        dimension = CASE WHEN knowledge_collection.embedder = '' THEN excluded.dimension
+                    ELSE knowledge_collection.dimension END
+    RETURNING revision, embedder, dimension, generation
     """
 ).bindparams(
     bindparam("id", type_=Uuid()),
@@ -259,13 +346,19 @@ _RAISE = text(
 )
 
 
-async def _next_revision(tx: Session, collection: str) -> int:
-    """Raise the collection's counter; its row stays locked until the commit."""
+async def next_revision(
+    tx: Session, collection: str, embedder: str = "", dimension: int = 0
+) -> Row[Any]:
+    """Raise the collection's counter; its row (revision, embedder, dimension, generation).
+
+    It stays locked until the commit, so writers of one collection come one after another.
+    """
     values = {
         "id": new_id(),
         "tenant_id": tx.tenant_id,
         "created_at": utc_now(),
         "collection": collection,
+        "embedder": embedder,
+        "dimension": dimension,
     }
-    raised = await tx.execute(_RAISE, values, execution_options={"fenced": True})
-    return int(raised.scalar_one())
+    return (await tx.execute(_RAISE, values, execution_options={"fenced": True})).one()

@@ -2,75 +2,119 @@
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from uuid import UUID
 
 from locutory.capabilities.knowledge import queries
-from locutory.engines.embeddings.base import Embedder
 from locutory.engines.vectors.base import VectorIndex, VectorStore
 from locutory.engines.vectors.packing import unpack
 from locutory.kernel.db import Database
 
-_PAGE = 2_000
+_PAGE = 5_000
 
 
 @dataclass(slots=True)
 class _Copy:
+    """One generation of a collection as this process has it."""
+
+    generation: int = 0
+    embedder: str = ""
+    index: VectorIndex | None = None
     revision: int = 0
     removed_at: int = 0
-    ids: set[UUID] = field(default_factory=set)
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    by_source: dict[str, list[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A collection's vectors as they are now; all are of `embedder`."""
+
+    embedder: str
+    index: VectorIndex
+    by_source: dict[str, list[str]]
+
+    def of(self, source_ids: Iterable[str]) -> list[str]:
+        """The ids of these sources' vectors."""
+        return [one for source in source_ids for one in self.by_source.get(source, ())]
 
 
 class VectorCache:
     """An index per tenant and collection, filled at its first search, then by what is new.
 
     Every search compares one counter with the database, so it sees what any process committed
-    before it. Vectors of another embedder are never read.
+    before it. A new generation is another index: vectors of two embedders never meet.
     """
 
-    def __init__(self, store: VectorStore, embedder: Embedder) -> None:
+    def __init__(self, store: VectorStore) -> None:
         self._store = store
-        self._embedder = embedder
         self._copies: defaultdict[tuple[str, str], _Copy] = defaultdict(_Copy)
+        self._locks: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    async def current(self, db: Database, collection: str) -> VectorIndex:
-        """The index of a collection, level with what is committed."""
-        tenant = str(db.tenant_id)
-        index = await self._store.index(tenant, collection, self._embedder.dimension)
-        copy = self._copies[tenant, collection]
-        async with copy.lock:
-            await self._level(db, collection, index, copy)
-        return index
+    async def current(self, db: Database, collection: str) -> View | None:
+        """The vectors of a collection, level with what is committed; None before the first."""
+        key = str(db.tenant_id), collection
+        async with self._locks[key]:
+            copy = await self._level(db, key)
+        return None if copy.index is None else View(copy.embedder, copy.index, copy.by_source)
 
-    async def _level(self, db: Database, collection: str, index: VectorIndex, copy: _Copy) -> None:
+    async def _level(self, db: Database, key: tuple[str, str]) -> _Copy:
+        tenant, collection = key
         async with db.read() as session:
             state = await queries.collection_state(session, collection)
-        if state is None or (state.revision, state.removed_at) == (copy.revision, copy.removed_at):
-            return
-        if state.removed_at > copy.removed_at and copy.ids:
-            async with db.read() as session:
-                left = await queries.vector_ids(session, collection, self._embedder.name)
-            gone = copy.ids.difference(left)
-            await index.remove([str(id_) for id_ in gone])
-            copy.ids -= gone
+        copy = self._copies[key]
+        if state is None or not state.embedder:
+            return copy
+        if state.generation != copy.generation:
+            if copy.index is not None:
+                await self._store.drop(tenant, _name(collection, copy.generation))
+            name = _name(collection, state.generation)
+            index = await self._store.index(tenant, name, state.dimension)
+            copy = _Copy(state.generation, state.embedder, index, removed_at=state.removed_at)
+            self._copies[key] = copy
+        if state.revision == copy.revision:
+            return copy
+        if state.removed_at > copy.removed_at:
+            await self._drop_removed(db, collection, copy)
         copy.removed_at = state.removed_at
         # what is read may be newer than the counter, but never lacks what the counter covers
-        while await self._read_page(db, collection, index, copy):
+        while await self._read_page(db, collection, copy, state.dimension):
             pass
         copy.revision = max(copy.revision, state.revision)
+        return copy
 
-    async def _read_page(
-        self, db: Database, collection: str, index: VectorIndex, copy: _Copy
-    ) -> bool:
+    async def _drop_removed(self, db: Database, collection: str, copy: _Copy) -> None:
+        assert copy.index is not None
+        async with db.read() as session:
+            left = set(map(str, await queries.vector_ids(session, collection, copy.generation)))
+        gone: list[str] = []
+        for source, held in list(copy.by_source.items()):
+            kept = [one for one in held if one in left]
+            if len(kept) == len(held):
+                continue
+            gone += [one for one in held if one not in left]
+            copy.by_source[source] = kept
+            if not kept:
+                del copy.by_source[source]
+        await copy.index.remove(gone)
+
+    async def _read_page(self, db: Database, collection: str, copy: _Copy, dimension: int) -> bool:
+        assert copy.index is not None
         async with db.read() as session:
             rows = await queries.vectors_since(
-                session, collection, self._embedder.name, copy.revision, limit=_PAGE
+                session, collection, copy.generation, copy.revision, limit=_PAGE
             )
         if not rows:
             return False
-        matrix = unpack([row.vector for row in rows], self._embedder.dimension)
-        await index.add([str(row.id) for row in rows], matrix)
-        copy.ids.update(row.id for row in rows)
+        matrix = unpack([row.vector for row in rows], dimension)
+        ids = [str(row.id) for row in rows]
+        await copy.index.add(ids, matrix)
+        for one, row in zip(ids, rows, strict=True):
+            held = copy.by_source.setdefault(row.source_id, [])
+            if one not in held:
+                held.append(one)
         copy.revision = rows[-1].revision
         return len(rows) >= _PAGE
+
+
+def _name(collection: str, generation: int) -> str:
+    return f"{collection}@{generation}"

@@ -10,7 +10,8 @@ class LLMRequest:
     """What a model is asked.
 
     `schema` is the JSON schema of the wanted answer, None for free text. An adapter enforces it
-    by the strongest means that its provider has; the caller validates all the same.
+    by the strongest means that its provider has; the caller validates all the same. `model` is
+    another one of the same provider than the configured one.
     """
 
     system: str
@@ -19,6 +20,7 @@ class LLMRequest:
     temperature: float = 0.0
     max_tokens: int = 2048
     timeout_s: float = 60.0
+    model: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

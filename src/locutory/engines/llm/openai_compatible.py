@@ -41,7 +41,7 @@ class OpenAICompatibleLLM:
         base_url: with or without the trailing `/v1`.
         model: the model to ask for.
         api_key: sent as a bearer token; None for servers that want none.
-        price: None leaves `cost_micros` unknown.
+        price: of `model`; None leaves `cost_micros` unknown.
     """
 
     def __init__(
@@ -73,7 +73,10 @@ class OpenAICompatibleLLM:
         started = time.monotonic()
         try:
             status, reply_headers, body = await self._http.post_json(
-                self._url, _wire_request(self._model, request), headers, request.timeout_s
+                self._url,
+                _wire_request(request.model or self._model, request),
+                headers,
+                request.timeout_s,
             )
         except TimeoutError as error:
             raise EngineTimeout(f"no answer in {request.timeout_s:g} s", engine=_NAME) from error
@@ -82,21 +85,22 @@ class OpenAICompatibleLLM:
         if status != 200:
             raise _failure(status, reply_headers, body, self._api_key)
         latency_ms = round(1000 * (time.monotonic() - started))
-        return self._reply(body, latency_ms)
+        return self._reply(body, latency_ms, request.model or self._model)
 
-    def _reply(self, body: Mapping[str, Any], latency_ms: int) -> LLMReply:
+    def _reply(self, body: Mapping[str, Any], latency_ms: int, model: str) -> LLMReply:
         text, finish_reason = _choice(body)
         usage = body.get("usage") or {}
         tokens_in = int(usage.get("prompt_tokens") or 0)
         tokens_out = int(usage.get("completion_tokens") or 0)
+        price = self._price if model == self._model else None
         return LLMReply(
             text=text,
             finish_reason=finish_reason,
             tokens_in=tokens_in,
             tokens_out=tokens_out,
-            cost_micros=self._price.cost_micros(tokens_in, tokens_out) if self._price else None,
+            cost_micros=price.cost_micros(tokens_in, tokens_out) if price else None,
             latency_ms=latency_ms,
-            engine=f"{_NAME}/{body.get('model') or self._model}",
+            engine=f"{_NAME}/{body.get('model') or model}",
         )
 
 

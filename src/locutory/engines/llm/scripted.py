@@ -46,7 +46,7 @@ class ScriptedLLM:
             tokens_out=len(answer) // _CHARS_PER_TOKEN,
             cost_micros=None,
             latency_ms=0,
-            engine=f"{self.name}/{self.model}",
+            engine=f"{self.name}/{request.model or self.model}",
         )
 
     async def _answer(self, request: LLMRequest) -> Answer:

@@ -30,15 +30,15 @@ def hear(path: Path, num_speakers: int | None = None) -> Heard:
 def _hear(reader: MediaReader, path: Path, num_speakers: int | None) -> Heard:
     stream = reader.stream(path, sample_rate=diarise.SAMPLE_RATE)
     scan, rows = LayoutScan(stream.channels), []
-    cepstra = diarise.Cepstra() if stream.channels == 1 else None
+    features = diarise.Features() if stream.channels == 1 else None
     rest = np.zeros((0, stream.channels), dtype=np.float32)
     frame = diarise.SAMPLE_RATE * vad.FRAME_MS // 1000
     samples = 0
     for block in stream:
         samples += len(block)
         scan.add(block)
-        if cepstra:
-            cepstra.add(block)
+        if features:
+            features.add(block)
         whole = np.concatenate([rest, block])
         cut = len(whole) // frame * frame
         rows.append(vad.frame_levels(whole[:cut], diarise.SAMPLE_RATE))
@@ -52,9 +52,9 @@ def _hear(reader: MediaReader, path: Path, num_speakers: int | None) -> Heard:
         keep = layout.keep[0]
         if stream.channels > 1:
             warnings.append(FALSE_STEREO)
-            cepstra = _cepstra_of(reader, path, keep) if num_speakers != 1 else None
-        features = cepstra.result(len(levels)) if cepstra and num_speakers != 1 else None
-        segments, found = _by_voice(levels[:, keep], features)
+            features = _features_of(reader, path, keep) if num_speakers != 1 else None
+        heard = features.result(len(levels)) if features and num_speakers != 1 else None
+        segments, found = _by_voice(levels[:, keep], heard)
         warnings += found
     if not segments:
         warnings.append(NO_SPEECH)
@@ -62,11 +62,11 @@ def _hear(reader: MediaReader, path: Path, num_speakers: int | None) -> Heard:
     return Heard(duration_ms=duration_ms, segments=ordered, warnings=tuple(warnings))
 
 
-def _cepstra_of(reader: MediaReader, path: Path, channel: int) -> diarise.Cepstra:
-    cepstra = diarise.Cepstra()
+def _features_of(reader: MediaReader, path: Path, channel: int) -> diarise.Features:
+    features = diarise.Features()
     for block in reader.stream(path, sample_rate=diarise.SAMPLE_RATE):
-        cepstra.add(block[:, channel : channel + 1])
-    return cepstra
+        features.add(block[:, channel : channel + 1])
+    return features
 
 
 def _by_channel(levels: vad.Levels) -> list[Segment]:
@@ -78,11 +78,20 @@ def _by_channel(levels: vad.Levels) -> list[Segment]:
     ]
 
 
+def _two_voices(features: diarise.Floats, pieces: vad.Spans) -> diarise.Labels | None:
+    import sklearn.cluster
+    import sklearn.mixture  # noqa: F401 - only threads that are there can be limited
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1):
+        return diarise.two_voices(features, pieces)
+
+
 def _by_voice(
     levels: vad.Levels, features: diarise.Floats | None
 ) -> tuple[list[Segment], list[str]]:
     pieces = vad.speech_spans(levels, close_gap_ms=diarise.PAUSE_MS)
-    labels = diarise.two_voices(features, pieces) if features is not None else None
+    labels = _two_voices(features, pieces) if features is not None else None
     if labels is None:
         spans = vad.speech_spans(levels)
         segments = [Segment(start_ms=a, end_ms=b, speaker_label="S1", channel=0) for a, b in spans]

@@ -1,6 +1,7 @@
-"""Two voices on one channel: cepstra, clusters, a mixture per voice, a path through time.
+"""Two voices on one channel: cepstra and pitch, clusters, a mixture per voice, a path through time.
 
-The chain is that of the calls seed, section 6.6. Features are mel cepstra (24 bands, c1-c16).
+The chain is that of the calls seed, section 6.6. Features are mel cepstra (24 bands, c1-c16) and
+the pitch, which tells voices apart whose vocal tracts are alike.
 All of it is deterministic and meant for one core.
 """
 
@@ -26,24 +27,35 @@ _WINDOW = 200
 _FFT = 256
 _BANDS = 24
 _CEPSTRA = 16
+_FEATURES = _CEPSTRA + 1
+_PITCH_LAGS = (20, 101)
+"""Periods of 400 down to 80 Hz, in samples."""
+_LEAST_PERIODIC = 0.15
+_FLATTEN = 0.33
+"""Exponent of the power spectrum before its autocorrelation, so that formants do not pass as pitch
+(Tolonen and Karjalainen's generalised autocorrelation)."""
+_MELODY_FRAMES = 20
+_PITCH_WEIGHT = 0.5
+"""In the first guess: excited people raise their pitch, and are still the same people."""
 
-_STATS_FRAMES = 120
-_STATS_HOP = 20
+_STATS_FRAMES = 160
 _MIN_VOICED_FRAMES = 300
 PAUSE_MS = 100
 """Speakers change in pauses: shorter ones than 300 ms must stay visible here."""
 _APART = 1.4
-"""Least distance of two voices' mean cepstra; closer ones are taken for one voice."""
+"""Least distance of two voices' mean features; closer ones are taken for one voice."""
 _MIN_SHARE = 0.03
-_MIXTURE = 8
+_MIXTURE = 4
+_ROUNDS = 4
 _TRAIN_FRAMES = 6000
 _POOL = 5
-_PENALTY, _PENALTY_AT_PAUSE = 90.0, 20.0
-_ROUNDS = 5
+_MOST_ADVANTAGE = 2.0
+"""Of a frame: its neighbours say much the same, so that their sum is too sure of itself."""
+_PENALTY, _PENALTY_AT_PAUSE = 150.0, 20.0
 
 
-class Cepstra:
-    """Collects the cepstra of a mono recording at 8 kHz, block by block."""
+class Features:
+    """Collects the features of a mono recording at 8 kHz, block by block."""
 
     def __init__(self) -> None:
         """Start with nothing heard."""
@@ -55,47 +67,73 @@ class Cepstra:
         samples = np.concatenate([self._tail, block[:, 0]])
         frames = max(0, (len(samples) - _WINDOW) // _HOP + 1)
         if frames:
-            self._rows.append(cepstra(samples, frames))
+            self._rows.append(features(samples, frames))
         self._tail = samples[frames * _HOP :]
 
     def result(self, frames: int) -> Floats:
-        """The (frames, 16) cepstra; the last frames repeat where the final window ran short."""
-        rows = np.concatenate(self._rows) if self._rows else np.zeros((0, _CEPSTRA))
+        """The (frames, 17) features; the last frames repeat where the final window ran short."""
+        rows = np.concatenate(self._rows) if self._rows else np.zeros((0, _FEATURES))
         missing = frames - len(rows)
         if missing > 0:
             rows = np.pad(rows, ((0, missing), (0, 0)), mode="edge" if len(rows) else "constant")
         return rows[:frames]
 
 
-def cepstra(samples: NDArray[np.float32], frames: int) -> Floats:
-    """Mel cepstra c1-c16 of `frames` windows of 25 ms, 10 ms apart: (frames, 16)."""
+def features(samples: NDArray[np.float32], frames: int) -> Floats:
+    """Of `frames` windows of 25 ms, 10 ms apart: (frames, 17), mel cepstra c1-c16 and the pitch.
+
+    The pitch is in octaves above 1 Hz, nan where a window has none.
+    """
     view = np.lib.stride_tricks.sliding_window_view(samples, _WINDOW)[::_HOP][:frames]
     power = np.abs(np.fft.rfft(view * np.hamming(_WINDOW).astype(np.float32), _FFT)) ** 2
-    result: Floats = np.log(power @ _mel_bank().T + 1e-8) @ _cosines().T
+    cepstra = np.log(power @ _mel_bank().T + 1e-8) @ _cosines().T
+    return np.column_stack([cepstra, _pitch(power)])
+
+
+def _pitch(power: Floats) -> Floats:
+    first, last = _PITCH_LAGS
+    likeness = np.fft.irfft(power**_FLATTEN, axis=1)[:, :last]
+    best = likeness[:, first:].argmax(axis=1) + first
+    periodic = likeness[np.arange(len(best)), best] > _LEAST_PERIODIC * likeness[:, 0]
+    result: Floats = np.where(periodic, np.log2(SAMPLE_RATE / best), np.nan)
     return result
 
 
-def two_voices(features: Floats, spans: Spans) -> Labels | None:
+def two_voices(heard: Floats, spans: Spans) -> Labels | None:
     """Label each frame 0 or 1 by voice, -1 where nobody speaks; None when one voice speaks.
 
-    `features` is (frames, 16); `spans` are the speech stretches in ms. Voice 0 speaks first.
+    `heard` is (frames, 17); `spans` are the speech stretches in ms. Voice 0 speaks first.
     """
-    index = _frames_of(spans, len(features))
+    index = _frames_of(spans, len(heard))
     if len(index) < _MIN_VOICED_FRAMES:
         return None
-    voiced = features[index]
+    voiced = heard[index]
+    voiced[:, -1] = _melody(voiced[:, -1])
     voiced = (voiced - voiced.mean(axis=0)) / (voiced.std(axis=0) + 1e-9)
-    labels = _first_guess(voiced)
     pauses = np.concatenate([[0], np.flatnonzero(np.diff(index) > 1) + 1])
+    labels = _first_guess(voiced, pauses)
     for _ in range(_ROUNDS):
         if not _both_speak(labels):
             return None
         labels = _best_path(_advantage(voiced, labels), pauses)
     if not _both_speak(labels) or distance(voiced[labels == 0], voiced[labels == 1]) < _APART:
         return None
-    result = np.full(len(features), -1, dtype=np.int64)
+    result = np.full(len(heard), -1, dtype=np.int64)
     result[index] = labels if labels[0] == 0 else 1 - labels
     return result
+
+
+def _melody(pitch: Floats) -> Floats:
+    """The pitch without gaps and leaps: medians of 200 ms, lines between where there is none."""
+    size = -(-len(pitch) // _MELODY_FRAMES)
+    missing = size * _MELODY_FRAMES - len(pitch)
+    padded = np.pad(pitch, (0, missing), constant_values=np.nan)
+    blocks = padded.reshape(size, _MELODY_FRAMES)
+    known = np.flatnonzero(~np.isnan(blocks).all(axis=1))
+    if not len(known):
+        return np.zeros(len(pitch))
+    medians = np.nanmedian(blocks[known], axis=1)
+    return np.repeat(np.interp(np.arange(size), known, medians), _MELODY_FRAMES)[: len(pitch)]
 
 
 def distance(one: Floats, two: Floats) -> float:
@@ -149,17 +187,24 @@ def _both_speak(labels: Labels) -> bool:
     return bool(_MIN_SHARE <= np.mean(labels) <= 1 - _MIN_SHARE)
 
 
-def _first_guess(voiced: Floats) -> Labels:
-    """Two clusters of the mean cepstra in windows of 1.2 s, every 200 ms."""
+def _first_guess(voiced: Floats, pauses: Labels) -> Labels:
+    """Two clusters of the mean features of stretches up to 1.6 s that no pause interrupts."""
     from sklearn.cluster import KMeans
 
-    starts = np.arange(0, max(1, len(voiced) - _STATS_FRAMES), _STATS_HOP)
-    total = np.concatenate([np.zeros((1, voiced.shape[1])), np.cumsum(voiced, axis=0)])
-    means = (total[starts + _STATS_FRAMES] - total[starts]) / _STATS_FRAMES
-    groups = KMeans(n_clusters=2, n_init=4, random_state=0).fit_predict(means)
-    centres = starts + _STATS_FRAMES // 2
-    nearest = np.clip(np.searchsorted(centres, np.arange(len(voiced))), 0, len(starts) - 1)
-    return np.asarray(groups[nearest], dtype=np.int64)
+    edges = np.append(pauses, len(voiced))
+    starts = np.concatenate(
+        [
+            np.linspace(a, b, -(-(b - a) // _STATS_FRAMES), endpoint=False)
+            for a, b in pairwise(edges)
+        ]
+    ).astype(np.int64)
+    lengths = np.diff(np.append(starts, len(voiced)))
+    means = np.add.reduceat(voiced, starts) / lengths[:, None]
+    means[:, -1] *= _PITCH_WEIGHT
+    groups = KMeans(n_clusters=2, n_init=4, random_state=0).fit_predict(
+        means, sample_weight=lengths
+    )
+    return np.repeat(groups, lengths).astype(np.int64)
 
 
 def _advantage(voiced: Floats, labels: Labels) -> Floats:
@@ -172,10 +217,16 @@ def _advantage(voiced: Floats, labels: Labels) -> Floats:
         own = own[:: max(1, len(own) // _TRAIN_FRAMES)]
         size = max(1, min(_MIXTURE, len(own) // 40))
         mixture = GaussianMixture(
-            size, covariance_type="diag", reg_covar=1e-2, max_iter=40, tol=1e-2, random_state=0
+            size,
+            covariance_type="diag",
+            reg_covar=1e-2,
+            max_iter=40,
+            tol=1e-2,
+            init_params="k-means++",
+            random_state=0,
         )
         scores.append(mixture.fit(own).score_samples(voiced))
-    result: Floats = np.clip(scores[1] - scores[0], -10, 10)
+    result: Floats = np.clip(scores[1] - scores[0], -_MOST_ADVANTAGE, _MOST_ADVANTAGE)
     return result
 
 

@@ -1,4 +1,4 @@
-"""The JSON forms of transcripts: our own, Deepgram, Sarvam, Whisper verbose, Amazon Transcribe.
+"""The JSON forms of transcripts: our own, Deepgram, Sarvam, Whisper verbose, Amazon's two.
 
 Field names of the vendors are those of the calls seed, appendix W.
 """
@@ -41,7 +41,7 @@ def read_json(document: Any) -> Reading | None:
         document = {"turns": document}
     if not isinstance(document, dict):
         return None
-    readers = (_own, _deepgram, _sarvam, _amazon, _whisper)
+    readers = (_own, _deepgram, _sarvam, _amazon, _pca, _whisper)
     return next((found for read in readers if (found := read(document)) is not None), None)
 
 
@@ -194,6 +194,30 @@ def _amazon_entry(run: list[dict[str, Any]]) -> Entry:
         end_ms=words[-1].end_ms if words else None,
         speaker=_text(run[0]["who"]),
         words=tuple(words),
+    )
+
+
+def _pca(document: dict[str, Any]) -> Reading | None:
+    """Post Call Analytics: `SpeechSegments` with seconds, speakers named in `SpeakerLabels`."""
+    rows, about = _rows(document.get("SpeechSegments")), document.get("ConversationAnalytics")
+    if not rows or not isinstance(about, dict):
+        return None
+    labels = _rows(about.get("SpeakerLabels"))
+    names = {_label(row, "Speaker"): _label(row, "DisplayText") for row in labels}
+    entries = tuple(
+        Entry(
+            text=_text(row.get("DisplayText") or row.get("OriginalText")),
+            start_ms=to_ms(row.get("SegmentStartTime")),
+            end_ms=to_ms(row.get("SegmentEndTime")),
+            speaker=names.get(_label(row, "SegmentSpeaker")) or _label(row, "SegmentSpeaker"),
+        )
+        for row in rows
+    )
+    return Reading(
+        form="pca-json",
+        entries=entries,
+        duration_ms=to_ms(about.get("Duration")),
+        language=_name(about.get("LanguageCode")),
     )
 
 

@@ -1,8 +1,9 @@
 """Vectors in this process: exact to 20,000 of them, a usearch HNSW graph beyond.
 
-Exact search of 20,000 × 512 takes a few milliseconds; a graph of them takes seconds to build, so
-it grows with `add`, in a thread when it starts, and every search is exact until it stands. A
-filtered search is always exact over the allowed rows: a graph walk could end before it met them.
+Exact search of 20,000 × 512 takes a few milliseconds; a graph of them takes seconds to build. So
+it grows behind the searches: what it does not hold yet is compared one by one, and a search finds
+what was added the moment before. A filtered search is exact over the allowed rows: a graph walk
+could end before it met them.
 """
 
 from __future__ import annotations
@@ -17,11 +18,18 @@ if TYPE_CHECKING:
 
 EXACT_LIMIT = 20_000
 
-# The graph may return close neighbours out of order; more are asked for and sorted exactly.
+# The graph keeps half precision and may return close neighbours out of order; more are asked for
+# and sorted by the rows themselves.
 _OVERSAMPLING = 4
 
 # Linking costs about half a millisecond a vector; the event loop runs between batches.
 _LINK_BATCH = 32
+
+# A collection grows by a quarter: doubling would leave half of the memory idle.
+_GROWTH = 1.25
+
+# From this share of the rows on, comparing all costs less than copying out the allowed ones.
+_MOST_COPIED = 0.1
 
 
 class EmbeddedVectors:
@@ -47,7 +55,11 @@ class EmbeddedVectors:
 
 
 class EmbeddedIndex:
-    """One matrix with a row a vector, without gaps; a graph over it when it has grown."""
+    """One matrix with a row a vector, without gaps; a graph over it when it has grown.
+
+    The graph names vectors by numbers that are never used again, so that a vector that was
+    removed while the graph grew is known to be gone.
+    """
 
     def __init__(self, dimension: int, *, exact_limit: int = EXACT_LIMIT) -> None:
         import numpy as np
@@ -60,12 +72,19 @@ class EmbeddedIndex:
         self._graph: Any = None
         self._keys: dict[str, int] = {}
         self._named: dict[int, str] = {}
+        self._unlinked: dict[str, None] = {}  # in order of arrival
         self._next_key = 0
         self._writing = asyncio.Lock()
+        self._growing: asyncio.Task[None] | None = None
 
     async def count(self) -> int:
         """How many vectors are held."""
         return len(self._ids)
+
+    async def settled(self) -> None:
+        """Wait until the graph holds everything that it should."""
+        while self._growing is not None and not self._growing.done():
+            await self._growing
 
     async def add(self, ids: Sequence[str], matrix: NDArray[np.float32]) -> None:
         """Add or replace; the last of equal ids counts."""
@@ -80,7 +99,8 @@ class EmbeddedIndex:
         async with self._writing:
             self._forget([one for one in latest if one in self._places])
             self._append(list(latest), vectors[list(latest.values())])
-            await self._grow_graph(list(latest))
+            self._unlinked.update(dict.fromkeys(latest))
+            self._grow()
 
     async def remove(self, ids: Collection[str]) -> None:
         """Forget; what stood in the matrix is overwritten."""
@@ -93,7 +113,8 @@ class EmbeddedIndex:
         used = len(self._ids)
         needed = used + len(ids)
         if needed > len(self._rows):
-            grown = np.zeros((max(needed, 2 * len(self._rows)), self.dimension), dtype=np.float32)
+            room = max(needed, int(_GROWTH * len(self._rows)))
+            grown = np.zeros((room, self.dimension), dtype=np.float32)
             grown[:used] = self._rows[:used]
             self._rows = grown
         self._rows[used:needed] = vectors
@@ -111,13 +132,21 @@ class EmbeddedIndex:
                 self._places[moved] = place
             self._rows[last] = 0.0
             self._ids.pop()
-            if self._graph is not None and one in self._keys:
-                key = self._keys.pop(one)
+            self._unlinked.pop(one, None)
+            key = self._keys.pop(one, None)
+            if key is not None:
                 del self._named[key]
-                self._graph.remove(key)
+                if self._graph is not None:
+                    self._graph.remove(key)
         # The graph keeps the numbers of what was removed; past a half they are dead weight.
-        if self._next_key > 2 * len(self._ids):
-            self._reset_graph()
+        if self._graph is not None and self._next_key > 2 * len(self._ids):
+            self._start_over()
+
+    def _start_over(self) -> None:
+        self._graph = None
+        self._keys.clear()
+        self._named.clear()
+        self._unlinked = dict.fromkeys(self._ids)
 
     async def search(
         self, query: NDArray[np.float32], k: int, allowed: Collection[str] | None = None
@@ -133,55 +162,70 @@ class EmbeddedIndex:
             return self._exact(vector, k, places)
         if self._graph is None or len(self._ids) <= self._exact_limit:
             return self._exact(vector, k, None)
-        return self._exact(vector, k, self._near(vector, k))
+        if len(self._unlinked) > _MOST_COPIED * len(self._ids):
+            return self._exact(vector, k, None)
+        new = [self._places[one] for one in self._unlinked]
+        return self._exact(vector, k, [*self._near(vector, k), *new])
 
     def _exact(
         self, vector: NDArray[np.float32], k: int, places: list[int] | None
     ) -> list[tuple[str, float]]:
         import numpy as np
 
-        rows = self._rows[: len(self._ids)] if places is None else self._rows[places]
-        if k <= 0 or not len(rows):
+        held = len(self._ids)
+        if k <= 0 or not held or places == []:
             return []
-        scores = rows @ vector
-        best = list(range(len(rows)))
-        if k < len(rows):
-            threshold = np.partition(scores, len(rows) - k)[len(rows) - k]
+        if places is None:
+            scores = self._rows[:held] @ vector
+        elif len(places) > _MOST_COPIED * held:
+            scores = (self._rows[:held] @ vector)[places]
+        else:
+            scores = self._rows[places] @ vector
+        best: Sequence[int] = range(len(scores))
+        if k < len(scores):
+            threshold = np.partition(scores, len(scores) - k)[len(scores) - k]
             best = np.flatnonzero(scores >= threshold).tolist()
         named = [(self._ids[n if places is None else places[n]], float(scores[n])) for n in best]
         return sorted(named, key=lambda found: (-found[1], found[0]))[:k]
-
-    def _reset_graph(self) -> None:
-        self._graph = None
-        self._keys.clear()
-        self._named.clear()
-        self._next_key = 0
 
     def _near(self, vector: NDArray[np.float32], k: int) -> list[int]:
         matches = self._graph.search(vector, min(len(self._keys), _OVERSAMPLING * k), threads=1)
         named = [self._named[key] for key in map(int, matches.keys) if key in self._named]
         return [self._places[one] for one in named]
 
-    async def _grow_graph(self, added: list[str]) -> None:
-        """Link what was added, or all rows when the graph starts. Called under the lock."""
-        if len(self._ids) <= self._exact_limit:
+    def _grow(self) -> None:
+        """Let the graph catch up behind the searches. Called under the lock."""
+        if len(self._ids) <= self._exact_limit or (self._growing and not self._growing.done()):
             return
-        if self._graph is None:
-            self._reset_graph()  # a build that was cancelled left its keys
-            everything = self._rows[: len(self._ids)].copy()
-            keys = self._new_keys(self._ids)
-            self._graph = await asyncio.to_thread(_graph_of, self.dimension, keys, everything)
-            return
-        missing = added if len(self._keys) + len(added) == len(self._ids) else self._unlinked()
-        for start in range(0, len(missing), _LINK_BATCH):
-            batch = missing[start : start + _LINK_BATCH]
-            rows = self._rows[[self._places[one] for one in batch]]
-            self._graph.add(self._new_keys(batch), rows, threads=1)
-            await asyncio.sleep(0)
+        self._growing = asyncio.create_task(self._link_all(), name="vector graph")
 
-    def _unlinked(self) -> list[str]:
-        """What came while the collection had shrunk below the limit."""
-        return [one for one in self._ids if one not in self._keys]
+    async def _link_all(self) -> None:
+        while self._unlinked and len(self._ids) > self._exact_limit:
+            if self._graph is None:
+                await self._build()
+            else:
+                async with self._writing:
+                    if self._graph is not None:
+                        self._link(list(self._unlinked)[:_LINK_BATCH])
+                await asyncio.sleep(0)
+
+    async def _build(self) -> None:
+        """A first graph of all that is there, in a thread; what comes meanwhile is linked after."""
+        async with self._writing:
+            self._start_over()
+            ids = list(self._ids)
+            rows = self._rows[: len(ids)].copy()
+            keys = self._new_keys(ids)
+        graph = await asyncio.to_thread(_graph_of, self.dimension, keys, rows)
+        async with self._writing:
+            gone = [key for key in keys.tolist() if key not in self._named]
+            for key in gone:
+                graph.remove(key)
+            self._graph = graph
+
+    def _link(self, ids: list[str]) -> None:
+        rows = self._rows[[self._places[one] for one in ids]]
+        self._graph.add(self._new_keys(ids), rows, threads=1)
 
     def _new_keys(self, ids: Sequence[str]) -> NDArray[np.uint64]:
         import numpy as np
@@ -191,12 +235,14 @@ class EmbeddedIndex:
         numbers = keys.tolist()
         self._keys.update(zip(ids, numbers, strict=True))
         self._named.update(zip(numbers, ids, strict=True))
+        for one in ids:
+            self._unlinked.pop(one, None)
         return keys
 
 
 def _graph_of(dimension: int, keys: NDArray[np.uint64], rows: NDArray[np.float32]) -> Any:
     from usearch.index import Index
 
-    graph = Index(ndim=dimension, metric="ip", dtype="f32", expansion_search=256)
+    graph = Index(ndim=dimension, metric="ip", dtype="f16", expansion_search=256)
     graph.add(keys, rows, threads=1)
     return graph

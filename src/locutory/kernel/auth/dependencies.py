@@ -158,10 +158,12 @@ def require(scope: str) -> Any:
     return Depends(_requirement(scope))
 
 
-async def _enter(request: Request, principal: Principal, bid: str, scope: str) -> Access:
+async def _enter(
+    request: Request, principal: Principal, bid: str, scopes: tuple[str, ...]
+) -> Access:
     inside = await auth_of(request).enter(_ready(principal), bid)
     bind_contextvars(tenant=bid)
-    if not inside.allows(scope):
+    if not any(inside.allows(scope) for scope in scopes):
         raise ScopeMissing
     storage: Storage = request.app.state.storage
     tenant = inside.tenant
@@ -172,29 +174,32 @@ _Bid = Annotated[str, Path(description="the business, by its slug")]
 
 
 @cache
-def _entrance(scope: str) -> Callable[..., Awaitable[Access]]:
+def _entrance(scopes: tuple[str, ...]) -> Callable[..., Awaitable[Access]]:
     async def entered(request: Request, principal: CurrentPrincipal, bid: _Bid) -> Access:
-        return await _enter(request, principal, bid, scope)
+        return await _enter(request, principal, bid, scopes)
 
     return entered
 
 
 @cache
-def _stream_entrance(scope: str) -> Callable[..., Awaitable[Access]]:
+def _stream_entrance(scopes: tuple[str, ...]) -> Callable[..., Awaitable[Access]]:
     async def entered(request: Request, principal: StreamPrincipal, bid: _Bid) -> Access:
-        return await _enter(request, principal, bid, scope)
+        return await _enter(request, principal, bid, scopes)
 
     return entered
 
 
-def access(scope: str) -> Any:
-    """An `Access` to the tenant `{bid}`. Raises TenantNotFound, ScopeMissing."""
-    return Depends(_entrance(scope))
+def access(*scopes: str) -> Any:
+    """An `Access` to the tenant `{bid}` by any of the scopes.
+
+    Raises TenantNotFound, ScopeMissing.
+    """
+    return Depends(_entrance(scopes))
 
 
-def stream_access(scope: str) -> Any:
+def stream_access(*scopes: str) -> Any:
     """The same for streams, which may also come with a ticket."""
-    return Depends(_stream_entrance(scope))
+    return Depends(_stream_entrance(scopes))
 
 
 _WAYS_IN: dict[Any, Callable[[Request], Awaitable[Principal]]] = {

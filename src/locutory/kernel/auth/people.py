@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 
 from locutory.kernel.audit import audit
@@ -90,6 +90,17 @@ async def update_tenant(
     )
     tx.signal(CHANGED)
     return queries.tenant_of(row)
+
+
+async def remove_tenant(
+    tx: Session, tenant_id: UUID, *, actor: str, slug: str, **detail: Any
+) -> None:
+    """Take away a tenant's own row; its rows in other tables must be gone. Idempotent."""
+    await tx.execute(delete(TenantRow).where(TenantRow.id == tenant_id))
+    await audit(
+        tx, actor=actor, action="tenant.remove", object=f"tenant:{tenant_id}", slug=slug, **detail
+    )
+    tx.signal(CHANGED)
 
 
 async def create_user(tx: Session, new: NewUser, *, actor: str) -> UUID:

@@ -16,6 +16,7 @@ import orjson
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     Connection,
     DateTime,
     Dialect,
@@ -83,6 +84,27 @@ def _now_ms_sqlite(element: now_ms, compiler: SQLCompiler, **kw: Any) -> str:
 def _now_ms_postgresql(element: now_ms, compiler: SQLCompiler, **kw: Any) -> str:
     # not now(): that is the start of the transaction, and a lease may end within it
     return "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)"
+
+
+class json_has_text(FunctionElement[bool]):  # noqa: N801 - a SQL function
+    """Whether a JSON list (first) has this lower-case text (second), whatever its case."""
+
+    type = Boolean()
+    inherit_cache = True
+    name = "json_has_text"
+
+
+@compiles(json_has_text, "sqlite")
+def _json_has_text_sqlite(element: json_has_text, compiler: SQLCompiler, **kw: Any) -> str:
+    listed, wanted = (compiler.process(part, **kw) for part in element.clauses)
+    return f"EXISTS (SELECT 1 FROM json_each({listed}) AS j WHERE lower(j.value) = {wanted})"
+
+
+@compiles(json_has_text, "postgresql")
+def _json_has_text_postgresql(element: json_has_text, compiler: SQLCompiler, **kw: Any) -> str:
+    listed, wanted = (compiler.process(part, **kw) for part in element.clauses)
+    texts = f"jsonb_array_elements_text({listed}) AS j(value)"
+    return f"EXISTS (SELECT 1 FROM {texts} WHERE lower(j.value) = {wanted})"
 
 
 class _Cursor(sqlite3.Cursor):

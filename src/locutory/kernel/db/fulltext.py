@@ -16,6 +16,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Select,
+    TableClause,
     column,
     func,
     literal,
@@ -145,14 +146,78 @@ def _stored_words(model: type[TenantModel]) -> ColumnElement[Any]:
     return literal_column(f"{model.__tablename__}.words")
 
 
-def _matches(session: Session, model: type[TenantModel], match: str, *columns: str) -> CTE:
+def _matches(
+    session: Session,
+    model: type[TenantModel],
+    match: str,
+    *columns: str,
+    limit: int | None = None,
+) -> CTE:
     """What the FTS5 table finds, once: else SQLite may ask it anew for each row of the table."""
     name = f"{model.__tablename__}_fts"
     index = table(name, *(column(one) for one in columns))
-    bounded = f"scope:{_scope(session.tenant_id)} AND text:({match})"
-    found = select(*index.c).where(literal_column(name).op("MATCH")(bounded))
-    return found.cte("matches").prefix_with("MATERIALIZED")
+    found = select(*index.c).where(literal_column(name).op("MATCH")(_bounded(session, match)))
+    return found.limit(limit).cte("matches").prefix_with("MATERIALIZED")
 
 
 def _row_number(model: type[TenantModel]) -> ColumnElement[int]:
     return literal_column(f"{model.__tablename__}.fts_id")
+
+
+def saying(
+    session: Session, model: type[TenantModel], phrases: Sequence[str]
+) -> ColumnElement[bool]:
+    """A condition for rows of `model` that contain every one of the phrases.
+
+    Made for a few rows at a time that something else has chosen: each is looked up for itself.
+    """
+    known = [words for phrase in phrases if (words := _WORD.findall(phrase))]
+    if not known:
+        return literal(False)
+    if _is_sqlite(session):
+        index, name = _index_of(model)
+        match = literal_column(name).op("MATCH")(_bounded(session, _every(known)))
+        mine = index.c.rowid == _row_number(model)
+        return select(literal(1)).select_from(index).where(match, mine).exists()
+    return _stored_words(model).op("@@")(_every_phrase(known))
+
+
+def first_found(
+    session: Session,
+    statement: Select[*_Columns],
+    model: type[TenantModel],
+    phrases: Sequence[str],
+    *,
+    limit: int,
+) -> Select[*_Columns]:
+    """The first so many rows that contain every phrase, in no order, however many there are.
+
+    `statement` narrows to nothing else: then fewer rows than `limit` are all rows.
+    """
+    known = [words for phrase in phrases if (words := _WORD.findall(phrase))]
+    if not known:
+        return statement.where(literal(False))
+    if _is_sqlite(session):
+        matches = _matches(session, model, _every(known), "rowid", limit=limit)
+        return statement.join(matches, matches.c.rowid == _row_number(model))
+    return statement.where(_stored_words(model).op("@@")(_every_phrase(known))).limit(limit)
+
+
+def _index_of(model: type[TenantModel]) -> tuple[TableClause, str]:
+    name = f"{model.__tablename__}_fts"
+    return table(name, column("rowid")), name
+
+
+def _every(phrases: Sequence[Sequence[str]]) -> str:
+    return " AND ".join(f'"{" ".join(words)}"' for words in phrases)
+
+
+def _every_phrase(phrases: Sequence[Sequence[str]]) -> ColumnElement[Any]:
+    joined: ColumnElement[Any] = func.phraseto_tsquery(_SIMPLE, " ".join(phrases[0]))
+    for words in phrases[1:]:
+        joined = joined.op("&&")(func.phraseto_tsquery(_SIMPLE, " ".join(words)))
+    return joined
+
+
+def _bounded(session: Session, match: str) -> str:
+    return f"scope:{_scope(session.tenant_id)} AND text:({match})"

@@ -5,6 +5,7 @@ the hook cannot see through (raw SQL, statements on bare tables) is refused unle
 says `execution_options(fenced=True)`: then its author has put the tenant in by hand.
 """
 
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import ORMExecuteState, SessionTransaction, with_loader_criteria
 from sqlalchemy.orm import Session as SyncSession
-from sqlalchemy.sql import text
+from sqlalchemy.sql import text, visitors
 
 from locutory.kernel.db.base import TenantModel
 
@@ -51,12 +52,16 @@ def _fence(state: ORMExecuteState) -> None:
     tenant_id = state.session.info.get("tenant_id")
     if state.is_orm_statement:
         mappers = state.all_mappers
-        if not any(issubclass(m.class_, _FENCED) for m in mappers):
-            return
+        fenced = next((m for m in mappers if issubclass(m.class_, _FENCED)), None)
         if tenant_id is None:
-            raise TenantFenceError(f"{mappers[0].class_.__name__} needs a tenant")
-        if state.is_insert:
-            _stamp(state.parameters, tenant_id)
+            # a count(*) names no entity in its columns, wherever its rows come from
+            if fenced is None and not mappers:
+                fenced = next(_mappers_within(state.statement), None)
+            if fenced is not None:
+                raise TenantFenceError(f"{fenced.class_.__name__} needs a tenant")
+        elif state.is_insert:
+            if fenced is not None:
+                _stamp(state.parameters, tenant_id)
         else:
             state.statement = state.statement.options(
                 with_loader_criteria(
@@ -65,6 +70,14 @@ def _fence(state: ORMExecuteState) -> None:
             )
     elif tenant_id is not None and not state.execution_options.get("fenced"):
         raise TenantFenceError("raw SQL in a tenant's session must say fenced=True")
+
+
+def _mappers_within(statement: Any) -> Iterator[Any]:
+    """The fenced models that a statement reads anywhere."""
+    for part in visitors.iterate(statement):
+        mapper = getattr(part, "_annotations", {}).get("parententity")
+        if mapper is not None and issubclass(mapper.class_, _FENCED):
+            yield mapper
 
 
 def _stamp(parameters: Any, tenant_id: UUID) -> None:

@@ -4,21 +4,21 @@ Each takes a tenant and an actor, and leaves an audit row in the same transactio
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, insert, select, text, update
+from sqlalchemy import delete, insert, select, update
 
 from locutory.kernel.audit import audit
 from locutory.kernel.db.base import table_of
 from locutory.kernel.db.session import Session
 from locutory.kernel.errors import ConflictError, ErrorClass, NotFoundError
-from locutory.kernel.jobs.contract import JobState
-from locutory.kernel.jobs.models import Job, JobAttempt, JobGate, JobShare
+from locutory.kernel.jobs.contract import JobState, Priority
+from locutory.kernel.jobs.fairness import Share
+from locutory.kernel.jobs.models import Job, JobGate, JobShare
 from locutory.kernel.jobs.queue import FENCED, clock_ms
 
-_job, _attempt = table_of(Job), table_of(JobAttempt)
+_job = table_of(Job)
 _gate, _share = table_of(JobGate), table_of(JobShare)
 _PAGE = 200
 
@@ -41,76 +41,6 @@ class NotRedrivable(ConflictError):
     code = "JOB_NOT_REDRIVABLE"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeadLetter:
-    """A job that will not run again without a person, with every attempt that led there."""
-
-    id: UUID
-    queue: str
-    kind: str
-    subject: str | None
-    payload: dict[str, Any]
-    error_class: str
-    error_code: str
-    error_detail: str
-    redrives: int
-    died_ms: int
-    attempts: tuple[dict[str, Any], ...]
-
-    @property
-    def redrivable(self) -> bool:
-        """Whether the same input may do better another time."""
-        return self.error_class != ErrorClass.PERMANENT_INPUT
-
-
-async def dead_letters(
-    session: Session, tenant_id: UUID, *, queue: str | None = None, after: UUID | None = None
-) -> list[DeadLetter]:
-    """A page of 200 at most, oldest first; `after` is the last id of the page before."""
-    statement = select(_job).where(text("state = 'dead'"), _job.c.tenant_id == tenant_id)
-    if queue is not None:
-        statement = statement.where(_job.c.queue == queue)
-    if after is not None:
-        statement = statement.where(_job.c.id > after)
-    rows = await session.execute(
-        statement.order_by(_job.c.id).limit(_PAGE), execution_options=FENCED
-    )
-    jobs = rows.all()
-    attempts = await session.execute(
-        select(_attempt)
-        .where(_attempt.c.job_id.in_([job.id for job in jobs]))
-        .order_by(_attempt.c.ended_ms, _attempt.c.id),
-        execution_options=FENCED,
-    )
-    by_job: dict[UUID, list[dict[str, Any]]] = {}
-    for row in attempts:
-        by_job.setdefault(row.job_id, []).append(
-            {
-                "ended_ms": row.ended_ms,
-                "worker": row.worker,
-                "error_class": row.error_class,
-                "error_code": row.error_code,
-                "error_detail": row.error_detail,
-            }
-        )
-    return [
-        DeadLetter(
-            id=job.id,
-            queue=job.queue,
-            kind=job.kind,
-            subject=job.subject,
-            payload=job.payload,
-            error_class=job.error_class or "",
-            error_code=job.error_code or "",
-            error_detail=job.error_detail or "",
-            redrives=job.redrives,
-            died_ms=job.finished_ms or 0,
-            attempts=tuple(by_job.get(job.id, ())),
-        )
-        for job in jobs
-    ]
-
-
 async def redrive(
     tx: Session,
     tenant_id: UUID,
@@ -123,21 +53,29 @@ async def redrive(
 
     Raises JobNotFound, JobNotDead, NotRedrivable.
     """
-    job = await _dead(tx, tenant_id, job_id)
+    job = await dead_job(tx, tenant_id, job_id)
     if job.error_class == ErrorClass.PERMANENT_INPUT and not overrides:
         raise NotRedrivable
+    await requeue(tx, job, payload={**job.payload, **(overrides or {})})
+    await audit(
+        tx, actor=actor, action="job.redrive", object=str(job_id), overrides=sorted(overrides or {})
+    )
+
+
+async def requeue(tx: Session, job: Any, *, payload: dict[str, Any], delay_s: float = 0.0) -> None:
+    """Put a dead job back into its queue, ahead of new ones; the caller audits."""
     at_ms = await clock_ms(tx)
-    payload = {**job.payload, **(overrides or {})}
     await tx.execute(
         update(_job)
-        .where(_job.c.id == job_id)
+        .where(_job.c.id == job.id)
         .values(
-            state=JobState.QUEUED,
+            state=JobState.DELAYED if delay_s > 0 else JobState.QUEUED,
             payload=payload,
+            priority=min(job.priority, Priority.RERUN),
             attempts=0,
             throttles=0,
             lost=0,
-            run_at_ms=at_ms,
+            run_at_ms=at_ms + int(delay_s * 1000),
             created_ms=at_ms,  # the age limit counts from the redrive
             finished_ms=None,
             cancel_requested=False,
@@ -146,14 +84,11 @@ async def redrive(
         execution_options=FENCED,
     )
     tx.signal("jobs")
-    await audit(
-        tx, actor=actor, action="job.redrive", object=str(job_id), overrides=sorted(overrides or {})
-    )
 
 
 async def discard(tx: Session, tenant_id: UUID, job_id: UUID, *, actor: str, reason: str) -> None:
     """Give a dead job up for good; the reason is kept. Raises JobNotFound, JobNotDead."""
-    await _dead(tx, tenant_id, job_id)
+    await dead_job(tx, tenant_id, job_id)
     at_ms = await clock_ms(tx)
     await tx.execute(
         update(_job).where(_job.c.id == job_id).values(state=JobState.CANCELLED, finished_ms=at_ms),
@@ -183,37 +118,104 @@ async def cancel(tx: Session, tenant_id: UUID, job_id: UUID, *, actor: str) -> N
 
 async def pause(tx: Session, tenant_id: UUID, queue: str, *, actor: str, reason: str = "") -> None:
     """Hold a tenant's queue (`*`: all of them); what runs ends, what waits stays."""
-    await _open(tx, tenant_id, queue)
-    row = {
-        "tenant_id": tenant_id,
-        "queue": queue,
-        "state": "paused",
-        "code": "PAUSED",
-        "detail": reason,
-        "since_ms": await clock_ms(tx),
-    }
-    await tx.execute(insert(_gate), row, execution_options=FENCED)
+    await close(tx, tenant_id, queue, state="paused", code="PAUSED", detail=reason)
     await audit(tx, actor=actor, action="queue.pause", object=queue, reason=reason)
 
 
 async def resume(tx: Session, tenant_id: UUID, queue: str, *, actor: str) -> None:
     """Open a paused or blocked queue again."""
-    await _open(tx, tenant_id, queue)
-    tx.signal("jobs")
+    await reopen(tx, tenant_id, queue)
     await audit(tx, actor=actor, action="queue.resume", object=queue)
+
+
+async def close(
+    tx: Session, tenant_id: UUID, queue: str, *, state: str, code: str, detail: str
+) -> None:
+    """Close a gate, or say anew why it is closed; the caller audits."""
+    await reopen(tx, tenant_id, queue)
+    row = {
+        "tenant_id": tenant_id,
+        "queue": queue,
+        "state": state,
+        "code": code,
+        "detail": detail,
+        "since_ms": await clock_ms(tx),
+    }
+    await tx.execute(insert(_gate), row, execution_options=FENCED)
+
+
+async def reopen(tx: Session, tenant_id: UUID, queue: str, *, codes: Sequence[str] = ()) -> bool:
+    """Open a gate, if it was closed for one of `codes` or those are not given; the caller audits.
+
+    Returns whether it was closed.
+    """
+    statement = delete(_gate).where(_gate.c.tenant_id == tenant_id, _gate.c.queue == queue)
+    if codes:
+        statement = statement.where(_gate.c.code.in_(codes))
+    done = await tx.execute(statement, execution_options=FENCED)
+    tx.signal("jobs")
+    return bool(done.rowcount)  # type: ignore[attr-defined] # CursorResult of a delete
+
+
+async def gates_of(session: Session, tenant_id: UUID) -> dict[str, Any]:
+    """A tenant's closed gates by queue; `*` stands for all queues."""
+    rows = await session.execute(
+        select(_gate).where(_gate.c.tenant_id == tenant_id), execution_options=FENCED
+    )
+    return {row.queue: row for row in rows}
 
 
 async def set_share(
     tx: Session, tenant_id: UUID, queue: str, *, weight: int, cap: int | None, actor: str
 ) -> None:
     """Give a tenant a weight (1-10) and a cap in a queue. Raises ValueError."""
-    if not 1 <= weight <= 10 or (cap is not None and cap < 1):
-        raise ValueError("a weight is 1 to 10, a cap at least 1")
-    where = (_share.c.tenant_id == tenant_id, _share.c.queue == queue)
-    await tx.execute(delete(_share).where(*where), execution_options=FENCED)
-    row = {"tenant_id": tenant_id, "queue": queue, "weight": weight, "cap": cap}
-    await tx.execute(insert(_share), row, execution_options=FENCED)
+    await put_share(tx, tenant_id, queue, Share(weight, cap))
     await audit(tx, actor=actor, action="queue.share", object=queue, weight=weight, cap=cap)
+
+
+async def put_share(tx: Session, tenant_id: UUID, queue: str, share: Share) -> None:
+    """Store a tenant's share of a queue; the caller audits. Raises ValueError.
+
+    A brake stays as it is: it is not a person's to set.
+    """
+    if not 1 <= share.weight <= 10 or (share.cap is not None and share.cap < 1):
+        raise ValueError("a weight is 1 to 10, a cap at least 1")
+    values = {
+        "weight": share.weight,
+        "cap": share.cap,
+        "max_attempts": share.max_attempts,
+        "timeout_s": share.timeout_s,
+    }
+    await _upsert_share(tx, tenant_id, queue, values, {"braked": False})
+
+
+async def brake(tx: Session, tenant_id: UUID, queue: str, *, on: bool) -> None:
+    """Halve a tenant's slots in a queue, or give them back."""
+    await _upsert_share(tx, tenant_id, queue, {"braked": on}, {"weight": 1})
+
+
+async def is_braked(session: Session, tenant_id: UUID, queue: str) -> bool:
+    """Whether the tenant's slots in the queue are halved."""
+    found = await session.execute(
+        select(_share.c.braked).where(_share.c.tenant_id == tenant_id, _share.c.queue == queue),
+        execution_options=FENCED,
+    )
+    return bool(found.scalar_one_or_none())
+
+
+async def _upsert_share(
+    tx: Session, tenant_id: UUID, queue: str, values: dict[str, Any], at_first: dict[str, Any]
+) -> None:
+    done = await tx.execute(
+        update(_share)
+        .where(_share.c.tenant_id == tenant_id, _share.c.queue == queue)
+        .values(values),
+        execution_options=FENCED,
+    )
+    if not done.rowcount:  # type: ignore[attr-defined] # CursorResult of an update
+        row = {"tenant_id": tenant_id, "queue": queue, **at_first, **values}
+        await tx.execute(insert(_share), row, execution_options=FENCED)
+    tx.signal("jobs")
 
 
 async def jobs_of(session: Session, tenant_id: UUID, subject: str) -> Sequence[Any]:
@@ -228,13 +230,6 @@ async def jobs_of(session: Session, tenant_id: UUID, subject: str) -> Sequence[A
     return rows.all()
 
 
-async def _open(tx: Session, tenant_id: UUID, queue: str) -> None:
-    await tx.execute(
-        delete(_gate).where(_gate.c.tenant_id == tenant_id, _gate.c.queue == queue),
-        execution_options=FENCED,
-    )
-
-
 async def _job_of(tx: Session, tenant_id: UUID, job_id: UUID) -> Any:
     found = await tx.execute(
         select(_job).where(_job.c.id == job_id, _job.c.tenant_id == tenant_id).with_for_update(),
@@ -246,7 +241,21 @@ async def _job_of(tx: Session, tenant_id: UUID, job_id: UUID) -> Any:
     return job
 
 
-async def _dead(tx: Session, tenant_id: UUID, job_id: UUID) -> Any:
+async def dead_jobs(tx: Session, tenant_id: UUID, ids: Sequence[UUID]) -> Sequence[Any]:
+    """Those of these jobs that are dead, locked, in the order of `ids`."""
+    found = await tx.execute(
+        select(_job)
+        .where(_job.c.id.in_(ids), _job.c.tenant_id == tenant_id, _job.c.state == JobState.DEAD)
+        .order_by(_job.c.id)
+        .with_for_update(),
+        execution_options=FENCED,
+    )
+    by_id = {job.id: job for job in found}
+    return [by_id[id_] for id_ in ids if id_ in by_id]
+
+
+async def dead_job(tx: Session, tenant_id: UUID, job_id: UUID) -> Any:
+    """The row of a dead job, locked. Raises JobNotFound, JobNotDead."""
     job = await _job_of(tx, tenant_id, job_id)
     if job.state != JobState.DEAD:
         raise JobNotDead

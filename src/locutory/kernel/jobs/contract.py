@@ -28,9 +28,13 @@ class JobState(StrEnum):
 
 
 class Priority:
-    """Smaller goes first, within one tenant."""
+    """Smaller goes first, within one tenant.
+
+    From BACKFILL on, work may hold half of the slots at most while other work waits.
+    """
 
     URGENT = 10
+    RERUN = 30
     NORMAL = 50
     BACKFILL = 90
 
@@ -68,6 +72,7 @@ class Claimed:
     created_ms: int
     subject: str | None
     correlation_id: str | None
+    priority: int = Priority.NORMAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

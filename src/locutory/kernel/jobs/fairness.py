@@ -6,16 +6,29 @@ scheduling): each job served moves a tenant on by 1/weight, so turns alternate i
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A tenant's weight and the most slots it may hold (None: all)."""
+    """A tenant's weight, the most slots it may hold (None: all), and its patience.
+
+    `max_attempts` and `timeout_s` are None where those of the kind of job hold.
+    """
 
     weight: int = 1
     cap: int | None = None
+    max_attempts: int | None = None
+    timeout_s: int | None = None
+    braked: bool = False
+
+    def within(self, slots: int) -> "Share":
+        """The share in a process of so many slots: a brake halves them, never below one."""
+        if not self.braked:
+            return self
+        most = slots if self.cap is None else min(slots, self.cap)
+        return replace(self, cap=max(1, most // 2))
 
 
 _PLAIN = Share()

@@ -5,14 +5,22 @@ from datetime import UTC
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Uuid, bindparam, delete, insert, select, text, update
+from sqlalchemy import Insert, Uuid, bindparam, delete, insert, select, text, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from locutory.kernel.clock import from_ms, to_ms
 from locutory.kernel.db.base import table_of
 from locutory.kernel.db.session import Session
 from locutory.kernel.errors import ErrorClass
 from locutory.kernel.jobs import queue
-from locutory.kernel.jobs.contract import Claimed, Failure, JobSpec, JobState, Registry
+from locutory.kernel.jobs.contract import (
+    KERNEL,
+    Claimed,
+    Failure,
+    JobSpec,
+    JobState,
+    Registry,
+)
 from locutory.kernel.jobs.models import Job, JobGate, JobSchedule, WorkerRow
 from locutory.kernel.jobs.queue import FENCED
 
@@ -39,16 +47,36 @@ _EXPIREDS = {
 # Several jobs may find the same closed door at once; the first one's words stay.
 _CLOSE = text(
     """
-    INSERT INTO kernel_job_gate (tenant_id, queue, state, code, detail, since_ms)
-    VALUES (:tenant, :queue, 'blocked', :code, :detail, :now) ON CONFLICT DO NOTHING
+    INSERT INTO kernel_job_gate (tenant_id, queue, state, code, detail, error_class, since_ms)
+    VALUES (:tenant, :queue, 'blocked', :code, :detail, :class, :now) ON CONFLICT DO NOTHING
     """
 ).bindparams(bindparam("tenant", type_=Uuid()))
+
+
+def _upsert(insert_: Any) -> Insert:
+    statement = insert_(_schedule)
+    changed = {c.name: statement.excluded[c.name] for c in _schedule.c if c.name != "name"}
+    upsert: Insert = statement.on_conflict_do_update(index_elements=["name"], set_=changed)
+    return upsert
+
+
+_PUT_SCHEDULE = {"sqlite": _upsert(sqlite.insert), "postgresql": _upsert(postgresql.insert)}
+# A job's failed runs go with it.
+_FORGET_ATTEMPTS = text(
+    f"""
+    DELETE FROM kernel_job_attempt WHERE job_id IN (
+        SELECT id FROM kernel_job
+        WHERE (state = 'done' OR state = 'cancelled') AND finished_ms < :before
+        ORDER BY finished_ms, id LIMIT {_RETENTION_BATCH}
+    )
+    """
+)
 _FORGET = text(
     f"""
     DELETE FROM kernel_job WHERE id IN (
         SELECT id FROM kernel_job
         WHERE (state = 'done' OR state = 'cancelled') AND finished_ms < :before
-        LIMIT {_RETENTION_BATCH}
+        ORDER BY finished_ms, id LIMIT {_RETENTION_BATCH}
     )
     """
 )
@@ -100,6 +128,7 @@ async def close_gate(tx: Session, job: Claimed, failure: Failure, at_ms: int) ->
             "queue": job.queue,
             "code": failure.code,
             "detail": failure.detail,
+            "class": failure.cls,
             "now": at_ms,
         },
         execution_options=FENCED,
@@ -140,26 +169,48 @@ def next_time_ms(cron: str, after_ms: int) -> int:
 
 
 async def schedule(
-    tx: Session, *, name: str, cron: str, kind: str, payload: dict[str, Any], tenant_id: UUID
+    tx: Session,
+    *,
+    name: str,
+    cron: str,
+    kind: str,
+    payload: dict[str, Any],
+    tenant_id: UUID,
+    first_ms: int | None = None,
 ) -> None:
-    """Put a schedule in place; the same name replaces it."""
+    """Put a schedule in place; the same name replaces it. `first_ms` is its first time."""
     at_ms = await queue.clock_ms(tx)
-    await tx.execute(delete(_schedule).where(_schedule.c.name == name), execution_options=FENCED)
     row = {
         "name": name,
         "tenant_id": tenant_id,
         "cron": cron,
         "kind": kind,
         "payload": payload,
-        "next_ms": next_time_ms(cron, at_ms),
+        "next_ms": next_time_ms(cron, at_ms) if first_ms is None else first_ms,
     }
-    await tx.execute(insert(_schedule), row, execution_options=FENCED)
+    await tx.execute(_PUT_SCHEDULE[tx.get_bind().dialect.name], row, execution_options=FENCED)
+
+
+async def ensure_schedule(tx: Session, *, name: str, cron: str, kind: str) -> None:
+    """Put a schedule of nobody in particular in place, due at once, unless just this is there."""
+    found = await tx.execute(
+        select(_schedule.c.name).where(
+            _schedule.c.name == name, _schedule.c.cron == cron, _schedule.c.kind == kind
+        ),
+        execution_options=FENCED,
+    )
+    if found.first() is None:
+        now = await queue.clock_ms(tx)
+        await schedule(
+            tx, name=name, cron=cron, kind=kind, payload={}, tenant_id=KERNEL, first_ms=now
+        )
 
 
 async def forget_finished(tx: Session, keep_hours: int) -> None:
     """Delete a batch of finished jobs that are past keeping. Dead letters stay for a person."""
     before = await queue.clock_ms(tx) - keep_hours * 3_600_000
-    await tx.execute(_FORGET, {"before": before}, execution_options=FENCED)
+    for statement in (_FORGET_ATTEMPTS, _FORGET):
+        await tx.execute(statement, {"before": before}, execution_options=FENCED)
 
 
 async def sign_on(tx: Session, worker: str, queues: Mapping[str, int], at_ms: int) -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index, text
+from sqlalchemy import Index, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from locutory.kernel.db.base import Base
@@ -17,6 +17,15 @@ def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Inde
         sqlite_where=text(where),
         postgresql_where=text(where),
     )
+
+
+# The lists of dead letters: all of a tenant's, or those of a queue, class or code, by death.
+DEAD_ORDERS = {
+    "all": ("finished_ms", "id"),
+    "queue": ("queue", "finished_ms", "id"),
+    "class": ("error_class", "finished_ms", "id"),
+    "code": ("error_code", "finished_ms", "id"),
+}
 
 
 class Job(Base):
@@ -61,7 +70,10 @@ class Job(Base):
         ),
         _partial("ix_kernel_job_delayed", "run_at_ms", where="state = 'delayed'"),
         _partial("ix_kernel_job_running", "lease_until_ms", where="state = 'running'"),
-        _partial("ix_kernel_job_dead", "tenant_id", "queue", "id", where="state = 'dead'"),
+        *(
+            _partial(f"ix_kernel_job_dead_{name}", "tenant_id", *columns, where="state = 'dead'")
+            for name, columns in DEAD_ORDERS.items()
+        ),
         _partial(
             "ix_kernel_job_finished", "finished_ms", where="state = 'done' OR state = 'cancelled'"
         ),
@@ -93,20 +105,27 @@ class JobAttempt(Base):
 
 
 class JobGate(Base):
-    """A closed gate: the tenant's jobs of that queue stay queued until it opens."""
+    """A closed gate: the tenant's jobs of that queue stay queued until it opens.
+
+    With state `once` the jobs that were ready at `since_ms` still go through.
+    """
 
     __tablename__ = "kernel_job_gate"
 
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
     queue: Mapped[str] = mapped_column(primary_key=True)
-    state: Mapped[str]  # paused | blocked
+    state: Mapped[str]  # paused | blocked | once
     code: Mapped[str]
     detail: Mapped[str]
+    error_class: Mapped[str | None]  # of the failure that closed it
     since_ms: Mapped[int]
 
 
 class JobShare(Base):
-    """A tenant's weight (1-10) in a queue and the most slots it may hold at once."""
+    """A tenant's weight (1-10) in a queue and the most slots it may hold at once.
+
+    `max_attempts` and `timeout_s` replace the kind's own; the brake halves the slots.
+    """
 
     __tablename__ = "kernel_job_share"
 
@@ -114,6 +133,9 @@ class JobShare(Base):
     queue: Mapped[str] = mapped_column(primary_key=True)
     weight: Mapped[int]
     cap: Mapped[int | None]
+    max_attempts: Mapped[int | None]
+    timeout_s: Mapped[int | None]
+    braked: Mapped[bool] = mapped_column(server_default=false())
 
 
 class JobSchedule(Base):

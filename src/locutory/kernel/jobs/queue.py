@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any
 from uuid import UUID
 
@@ -28,6 +29,8 @@ _INSERT = {
 }
 _INSERT_PLAIN = insert(_job)
 _NOW = select(now_ms())
+_FOREVER_MS = 1 << 62
+ANY_PRIORITY = 1 << 30
 
 
 async def clock_ms(tx: Session) -> int:
@@ -88,10 +91,11 @@ async def insert_rows(tx: Session, rows: Sequence[dict[str, Any]]) -> None:
     tx.signal("jobs")
 
 
-async def enqueue(tx: Session, *specs: JobSpec) -> None:
-    """Enqueue in the transaction of the data that needs the work done.
+async def enqueue(tx: Session, *specs: JobSpec) -> list[UUID]:
+    """Enqueue in the transaction of the data that needs the work done; return the jobs' ids.
 
-    The tenant is the session's; a kernel session enqueues work that is nobody's in particular.
+    The tenant is the session's; a kernel session enqueues work that is nobody's in particular. The
+    id of a job that its dedupe key drops is nobody's.
     """
     registry: Registry = tx.info["registry"]
     rows = rows_of(
@@ -102,6 +106,7 @@ async def enqueue(tx: Session, *specs: JobSpec) -> None:
         correlation_id=tx.info.get("correlation_id"),
     )
     await insert_rows(tx, rows)
+    return [row["id"] for row in rows]
 
 
 # Written as text: a partial index is used only where its condition stands as a literal.
@@ -119,7 +124,12 @@ _WAITING = text(
                 AND j.tenant_id > waiting.tenant_id ORDER BY j.tenant_id LIMIT 1)
         FROM waiting WHERE waiting.tenant_id IS NOT NULL
     )
-    SELECT tenant_id FROM waiting WHERE tenant_id IS NOT NULL
+    SELECT tenant_id,
+        (SELECT f.priority FROM kernel_job f WHERE f.state = 'queued' AND f.queue = :queue
+         AND f.tenant_id = waiting.tenant_id ORDER BY f.priority LIMIT 1) AS first,
+        (SELECT l.priority FROM kernel_job l WHERE l.state = 'queued' AND l.queue = :queue
+         AND l.tenant_id = waiting.tenant_id ORDER BY l.priority DESC LIMIT 1) AS last
+    FROM waiting WHERE tenant_id IS NOT NULL
     """
 ).columns(tenant_id=Uuid())
 
@@ -130,6 +140,7 @@ _CLAIM = """
     WHERE id IN (
         SELECT id FROM kernel_job
         WHERE state = 'queued' AND queue = :queue AND tenant_id = :tenant
+            AND priority < :below AND run_at_ms <= :latest
         ORDER BY priority, run_at_ms, id LIMIT :count {lock}
     )
     RETURNING id, tenant_id, queue, kind, payload, token, attempts, throttles, lost, max_attempts,
@@ -137,7 +148,10 @@ _CLAIM = """
     """
 _CLAIMS = {
     name: text(_CLAIM.format(lock=lock))
-    .bindparams(bindparam("tenant", type_=Uuid()), bindparam("now", type_=BigInteger()))
+    .bindparams(
+        bindparam("tenant", type_=Uuid()),
+        *(bindparam(name, type_=BigInteger()) for name in ("now", "latest")),
+    )
     .columns(id=Uuid(), tenant_id=Uuid(), payload=Json)
     for name, lock in (("sqlite", ""), ("postgresql", "FOR UPDATE SKIP LOCKED"))
 }
@@ -164,27 +178,65 @@ _DONE = text(
 _EXTEND = text("UPDATE kernel_job SET lease_until_ms = :until WHERE id IN :ids").bindparams(_IDS)
 
 
-async def waiting_tenants(tx: Session, queue: str) -> set[UUID]:
-    """Tenants with work that could start now, whose gate is open."""
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A tenant with queued work; the priorities of its first job and of its last."""
+
+    tenant_id: UUID
+    first: int
+    last: int
+
+
+async def waiting_tenants(tx: Session, queue: str) -> list[Waiting]:
+    """Tenants with work that could start now, if their gate is open."""
     rows = await tx.execute(_WAITING, {"queue": queue}, execution_options=FENCED)
-    return set(rows.scalars())
+    return [Waiting(*row) for row in rows]
 
 
-async def closed_gates(tx: Session) -> set[tuple[UUID, str]]:
-    """(tenant, queue) pairs that are paused or blocked; queue `*` closes all of a tenant's."""
-    rows = await tx.execute(select(_gate.c.tenant_id, _gate.c.queue), execution_options=FENCED)
-    return {(tenant_id, queue) for tenant_id, queue in rows}
+@dataclass(frozen=True, slots=True)
+class Gates:
+    """Which tenants' queues are closed; queue `*` stands for all of a tenant's."""
+
+    closed: set[tuple[UUID, str]] = field(default_factory=set)
+    once: dict[tuple[UUID, str], int] = field(default_factory=dict)  # what was ready then may pass
+
+    def shut(self, tenant_id: UUID, queue: str) -> bool:
+        """Whether nothing of this queue may start."""
+        return (tenant_id, queue) in self.closed or (tenant_id, "*") in self.closed
+
+    def latest_ms(self, tenant_id: UUID, queue: str) -> int:
+        """Jobs that became ready after this time stay."""
+        return min(self.once.get((tenant_id, name), _FOREVER_MS) for name in (queue, "*"))
+
+
+async def gates(tx: Session) -> Gates:
+    """All gates that are not open."""
+    rows = await tx.execute(
+        select(_gate.c.tenant_id, _gate.c.queue, _gate.c.state, _gate.c.since_ms),
+        execution_options=FENCED,
+    )
+    found = Gates()
+    for tenant_id, queue, state, since_ms in rows:
+        if state == "once":
+            found.once[tenant_id, queue] = since_ms
+        else:
+            found.closed.add((tenant_id, queue))
+    return found
 
 
 async def shares(tx: Session) -> dict[str, dict[UUID, Share]]:
     """Configured weights and caps, by queue."""
     found: dict[str, dict[UUID, Share]] = {}
     rows = await tx.execute(
-        select(_share.c.queue, _share.c.tenant_id, _share.c.weight, _share.c.cap),
+        select(
+            _share.c.queue,
+            _share.c.tenant_id,
+            *(_share.c[one.name] for one in fields(Share)),
+        ),
         execution_options=FENCED,
     )
-    for queue, tenant_id, weight, cap in rows:
-        found.setdefault(queue, {})[tenant_id] = Share(weight, cap)
+    for queue, tenant_id, *share in rows:
+        found.setdefault(queue, {})[tenant_id] = Share(*share)
     return found
 
 
@@ -197,8 +249,13 @@ async def claim(
     worker: str,
     at_ms: int,
     lease_ms: int,
+    below: int = ANY_PRIORITY,
+    latest_ms: int = _FOREVER_MS,
 ) -> list[Claimed]:
-    """Take up to `count` of a tenant's queued jobs, best priority and oldest first."""
+    """Take up to `count` of a tenant's queued jobs, best priority and oldest first.
+
+    Only those of a smaller priority than `below` that were ready at `latest_ms`.
+    """
     rows = await tx.execute(
         _CLAIMS[tx.get_bind().dialect.name],
         {
@@ -208,6 +265,8 @@ async def claim(
             "queue": queue,
             "tenant": tenant_id,
             "count": count,
+            "below": below,
+            "latest": latest_ms,
         },
         execution_options=FENCED,
     )
@@ -227,6 +286,7 @@ async def claim(
             created_ms=row[10],
             subject=row[11],
             correlation_id=row[12],
+            priority=row[13],
         )
         for row in ordered
     ]

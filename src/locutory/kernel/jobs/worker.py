@@ -12,6 +12,7 @@ import random
 import socket
 from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -30,6 +31,7 @@ from locutory.kernel.jobs.contract import (
     JobState,
     LeaseLost,
     Next,
+    Priority,
     Registry,
 )
 from locutory.kernel.jobs.fairness import FairShare, Share
@@ -125,7 +127,8 @@ class Worker:
         self._ended: list[tuple[Claimed, Next]] = []
         self._held: dict[str, Counter[UUID]] = {name: Counter() for name in queues}
         self._fair = {name: FairShare() for name in queues}
-        self._gates: set[tuple[UUID, str]] = set()
+        self._backfill: Counter[str] = Counter()  # of the held, by queue
+        self._gates = queue.Gates()
         self._shares: dict[str, dict[UUID, Share]] = {}
         self._gates_read_ms = 0
         self._next_due_ms: int | None = None
@@ -248,8 +251,12 @@ class Worker:
 
     async def _claim(self, tx: Session, at_ms: int) -> list[Claimed]:
         if at_ms - self._gates_read_ms >= _GATES_FRESH_MS:
-            self._gates = await queue.closed_gates(tx)
-            self._shares = await queue.shares(tx)
+            self._gates = await queue.gates(tx)
+            found = await queue.shares(tx)
+            self._shares = {
+                name: {t: share.within(slots) for t, share in found.get(name, {}).items()}
+                for name, slots in self.queues.items()
+            }
             self._gates_read_ms = at_ms
         claimed: list[Claimed] = []
         self._full = False
@@ -264,35 +271,61 @@ class Worker:
         return claimed
 
     async def _claim_fairly(self, tx: Session, name: str, free: int, at_ms: int) -> list[Claimed]:
-        waiting = {
-            tenant
-            for tenant in await queue.waiting_tenants(tx, name)
-            if (tenant, name) not in self._gates and (tenant, "*") not in self._gates
+        found = {
+            w.tenant_id: w
+            for w in await queue.waiting_tenants(tx, name)
+            if not self._gates.shut(w.tenant_id, name)
         }
+        waiting, put_off = set(found), set[UUID]()
+        # whoever has work that is no backfill; of interest only where there is backfill as well
+        with_backfill = {t for t, w in found.items() if w.last >= Priority.BACKFILL}
+        fresh = {t for t, w in found.items() if w.first < Priority.BACKFILL and with_backfill}
         fair, held, shares = self._fair[name], self._held[name], self._shares.get(name, {})
         claimed: list[Claimed] = []
         while waiting and free > 0:
             turns = fair.choose(waiting, free, held, shares)
             if not turns:
                 break
-            for tenant, count in turns.items():
-                jobs = await queue.claim(
-                    tx,
-                    queue=name,
-                    tenant_id=tenant,
-                    count=count,
-                    worker=self.id,
-                    at_ms=at_ms,
-                    lease_ms=self._lease_ms,
-                )
+            for tenant, asked in turns.items():
+                count, below = asked, queue.ANY_PRIORITY
+                if tenant in fresh:
+                    below = Priority.BACKFILL
+                elif fresh:
+                    count = min(asked, max(0, self.queues[name] // 2 - self._backfill[name]))
+                jobs: list[Claimed] = []
+                if count:
+                    jobs = await queue.claim(
+                        tx,
+                        queue=name,
+                        tenant_id=tenant,
+                        count=count,
+                        worker=self.id,
+                        at_ms=at_ms,
+                        lease_ms=self._lease_ms,
+                        below=below,
+                        latest_ms=self._gates.latest_ms(tenant, name),
+                    )
                 claimed += jobs
                 held[tenant] += len(jobs)
+                self._backfill[name] += sum(j.priority >= Priority.BACKFILL for j in jobs)
                 free -= len(jobs)
-                if len(jobs) < count:
-                    fair.refund(tenant, count - len(jobs), shares.get(tenant, Share()))
-                    waiting.discard(tenant)
-        fair.forget_all_but(waiting)
+                if len(jobs) == asked:
+                    continue
+                fair.refund(tenant, asked - len(jobs), shares.get(tenant, Share()))
+                if tenant in fresh and tenant in with_backfill:
+                    fresh.discard(tenant)
+                    continue
+                waiting.discard(tenant)
+                fresh.discard(tenant)
+                if len(jobs) == count:
+                    put_off.add(tenant)
+            if put_off and not fresh:
+                waiting, put_off = waiting | put_off, set()
+        fair.forget_all_but(waiting | put_off)
         return claimed
+
+    def _share(self, job: Claimed) -> Share:
+        return self._shares.get(job.queue, {}).get(job.tenant_id) or Share()
 
     def rows(self, job: Claimed, following: Next, at_ms: int) -> list[dict[str, Any]]:
         """The rows of a job's successors: same tenant, same correlation id."""
@@ -325,7 +358,7 @@ class Worker:
         )
         try:
             kind = self._registry.get(job.kind)
-            async with asyncio.timeout(kind.timeout_s):
+            async with asyncio.timeout(self._share(job).timeout_s or kind.timeout_s):
                 following = await kind.handler(context)
             if not context.finished:
                 self._ended.append((job, following))
@@ -343,6 +376,7 @@ class Worker:
         finally:
             del self._running[job.id]
             self._held[job.queue][job.tenant_id] -= 1
+            self._backfill[job.queue] -= job.priority >= Priority.BACKFILL
             if self._on_end is not None:
                 self._on_end(job, outcome, loop.time() - began)
             self._wake.set()
@@ -364,6 +398,9 @@ class Worker:
     async def _fail(self, job: Claimed, failure: Failure, error: Exception) -> None:
         kind = self._registry.find(job.kind)
         tenant_id = None if job.tenant_id == KERNEL else job.tenant_id
+        most = self._share(job).max_attempts
+        if most is not None:
+            job = replace(job, max_attempts=most)
 
         async def store(tx: Session) -> Verdict | None:
             at_ms = await queue.clock_ms(tx)
@@ -398,7 +435,7 @@ class Worker:
 
         verdict = await self._storage.database(tenant_id).write(store)
         if verdict is Verdict.BLOCK:
-            self._gates.add((job.tenant_id, job.queue))
+            self._gates.closed.add((job.tenant_id, job.queue))
         log.warning(
             "job failed",
             verdict=verdict,

@@ -94,14 +94,16 @@ def test_sentiment_is_bounded_and_zero_without_feeling_words(text: str) -> None:
 
 
 def test_sentiment_is_weighted_by_time_and_role(talk: Talk) -> None:
-    transcript = talk("C: this is terrible", "A: sorry", "A: okay", "C: great, thank you")
+    transcript = talk("C: this is terrible", "A: sorry", "A: okay", "C: that was great, thank you")
 
     result = sentiment.judge(Case(transcript=transcript)).result
 
     assert result["per_quarter"][0] < -0.4
     assert result["per_quarter"][3] > 0.4
     assert result["trend"] == pytest.approx(result["per_quarter"][3] - result["per_quarter"][0])
-    mean = (text_sentiment("this is terrible")[0] + text_sentiment("great, thank you")[0]) / 2
+    mean = (
+        text_sentiment("this is terrible")[0] + text_sentiment("that was great, thank you")[0]
+    ) / 2
     assert result["customer"] == pytest.approx(mean, abs=1e-4)
 
 

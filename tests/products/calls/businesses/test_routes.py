@@ -115,7 +115,14 @@ async def test_an_invited_person_gets_a_password_once_and_must_change_it(
 
     assert invited.status_code == 201
     assert invited.json()["email"] == "ana@example.org"
-    assert listed.json()["items"][0].keys() == {"id", "email", "name", "role", "joined_at"}
+    assert listed.json()["items"][0].keys() == {
+        "id",
+        "email",
+        "name",
+        "role",
+        "floor_agent",
+        "joined_at",
+    }
     assert early.json()["error_code"] == "PASSWORD_CHANGE_REQUIRED"
     assert later.status_code == 200
 

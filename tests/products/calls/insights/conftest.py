@@ -1,6 +1,6 @@
 """Search and chat behind logins, over two businesses with calls."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -23,12 +23,15 @@ from locutory.kernel.auth.people import (
     create_user,
 )
 from locutory.kernel.auth.routes import router as auth_router
-from locutory.kernel.db import Session, Storage
+from locutory.kernel.db import Database, Session, Storage
+from locutory.kernel.ids import new_id
+from locutory.kernel.jobs import Registry, Worker
 from locutory.kernel.provenance import Provenance, Source
 from locutory.kernel.ratelimit import Limiter
 from locutory.kernel.services import Services
 from locutory.kernel.settings import LimitSettings, Settings
 from locutory.products.calls.businesses.contract import ROLES
+from locutory.products.calls.findings.models import CallObjection, CallTopic
 from locutory.products.calls.insights.module import module
 from locutory.products.calls.records.contract import COLLECTION
 from locutory.products.calls.records.models import CallRecord
@@ -44,7 +47,24 @@ class Archive:
     auth: Auth
     knowledge: Knowledge
     client: httpx2.AsyncClient
+    app: FastAPI
     tenants: dict[str, Tenant] = field(default_factory=dict)
+
+    def db(self, bid: str) -> Database:
+        return self.storage.database(self.tenants[bid].id)
+
+    def use(self, knowledge: Knowledge) -> None:
+        """Go on with other engines, as after a restart with other settings."""
+        self.knowledge = knowledge
+        self.app.state.services = Services()
+        self.app.state.services.add(Knowledge, knowledge)
+
+    async def drain(self) -> None:
+        """Run the jobs that wait."""
+        registry = self.storage.shared["registry"]
+        queues = dict.fromkeys(registry.queues, 1)
+        services = self.app.state.services
+        await Worker(self.storage, registry, queues, services=services).drain(skip_delays=True)
 
     async def open(self, bid: str) -> None:
         new = NewTenant(slug=bid, name=f"House {bid}")
@@ -71,7 +91,14 @@ class Archive:
         return Person(self.client, reply.json()["access_token"])
 
     async def call(
-        self, bid: str, callid: str, *said: str, at: datetime | None = None, **fields: Any
+        self,
+        bid: str,
+        callid: str,
+        *said: str,
+        at: datetime | None = None,
+        topics: Sequence[str] = (),
+        objections: Sequence[str] = (),
+        **fields: Any,
     ) -> None:
         """Keep a call and make it findable; without words it has only a record."""
         began = at or datetime.now(UTC)
@@ -90,10 +117,29 @@ class Archive:
         values = {"status": "done", "source_hash": callid, **fields}
 
         async def keep(tx: Session) -> None:
-            tx.add(CallRecord(callid=callid, started_at=began, **values))
+            record = CallRecord(id=new_id(), callid=callid, started_at=began, **values)
+            tx.add(record)
+            tx.add_all([_topic(record, key) for key in topics])
+            tx.add_all([_objection(record, key) for key in objections])
             await store(tx, prepared, filing)
 
         await db.write(keep)
+
+
+def _topic(record: CallRecord, key: str) -> CallTopic:
+    return CallTopic(call_id=record.id, topic_key=key, label=key, share=1.0, source="rules")
+
+
+def _objection(record: CallRecord, key: str) -> CallObjection:
+    return CallObjection(
+        call_id=record.id,
+        type_key=key,
+        turn_idx=0,
+        start_ms=0,
+        quote="",
+        handled="unknown",
+        source="rules",
+    )
 
 
 @dataclass
@@ -107,6 +153,16 @@ class Person:
         headers = {"authorization": f"Bearer {self.token}"}
         return await self.client.post(path, json=body, headers=headers)
 
+    async def ask(self, method: str, path: str, **rest: Any) -> httpx2.Response:
+        headers = {"authorization": f"Bearer {self.token}"}
+        return await self.client.request(method, path, headers=headers, **rest)
+
+    async def got(self, path: str, **params: Any) -> Any:
+        """The body of a GET that must be a success."""
+        reply = await self.ask("GET", path, params=params)
+        assert reply.status_code == 200, reply.text
+        return reply.json()
+
     async def told(self, path: str, body: Any) -> Any:
         """The body of a reply that must be a success."""
         reply = await self.post(path, body)
@@ -118,6 +174,7 @@ class Person:
 async def archive(storage: Storage) -> AsyncIterator[Archive]:
     roles = Roles()
     roles.add("calls", ROLES)
+    storage.shared["registry"] = Registry(module.jobs)
     auth = Auth(storage, Settings(), roles, jwt_key=b"k" * 32)
     knowledge = Knowledge.of(HashedEmbedder(), EmbeddedVectors())
     app = FastAPI()
@@ -131,7 +188,7 @@ async def archive(storage: Storage) -> AsyncIterator[Archive]:
     app.include_router(module.router)
     transport = httpx2.ASGITransport(app)
     async with httpx2.AsyncClient(transport=transport, base_url="http://calls.test") as client:
-        archive = Archive(storage, auth, knowledge, client)
+        archive = Archive(storage, auth, knowledge, client, app)
         for bid in ("6004", "7417"):
             await archive.open(bid)
         yield archive

@@ -5,6 +5,10 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import update
+
+from locutory.kernel.db import Session
+from locutory.products.calls.records.models import CallRecord
 
 pytestmark = pytest.mark.both_databases
 
@@ -120,10 +124,47 @@ async def test_a_floor_agent_may_not_search_everybodys_calls(archive: Any) -> No
     assert (reply.status_code, across.status_code) == (403, 403)
 
 
+KEPT_BY: tuple[dict[str, Any], ...] = (
+    {"agent": "a2"},
+    {"min_score": 50},
+    {"min_score": 80, "max_score": 80},
+    {"from": "2026-03-05T00:00:00Z"},
+    {"from": "2026-03-05T09:00:00Z", "to": "2026-03-05T09:00:01Z"},
+    {"direction": "outbound"},
+    {"sentiment": "positive"},
+    {"topic": "booking"},
+    {"tag": "hot lead"},
+    {"language": "hi"},
+    {"tag": "vip", "topic": "pricing", "callids": ["c1", "c2"]},
+)
+
+
 async def test_filters_narrow_search_answers_and_counts(archive: Any, ana: Any) -> None:
-    await archive.call("6004", "c1", *VILLA, agent_id="a1", overall_score=40.0)
-    await archive.call("6004", "c2", *VILLA, agent_id="a2", overall_score=80.0)
-    for filters in ({"agent": "a2"}, {"min_score": 50}, {"callids": ["c2"]}):
+    earlier, later = datetime(2026, 3, 4, 9, tzinfo=UTC), datetime(2026, 3, 5, 9, tzinfo=UTC)
+    await archive.call(
+        *("6004", "c1", *VILLA),
+        at=earlier,
+        agent_id="a1",
+        overall_score=40.0,
+        sentiment_score=-0.5,
+        direction="inbound",
+        language="en-IN",
+        topics=["refund"],
+        tags=["cold"],
+    )
+    await archive.call(
+        *("6004", "c2", *VILLA),
+        at=later,
+        agent_id="a2",
+        overall_score=80.0,
+        sentiment_score=0.5,
+        direction="outbound",
+        language="hi-IN",
+        topics=["pricing", "booking"],
+        tags=["Hot lead", "vip"],
+    )
+    await archive.call("6004", "c3", *VILLA, at=earlier)
+    for filters in (*KEPT_BY, {"callids": ["c2"]}):
         body = {"filters": filters}
 
         found = await ana.told("/rag/6004/search", {"query": "villa", **body})
@@ -158,15 +199,13 @@ async def test_counts_are_those_of_the_rows(archive: Any, ana: Any) -> None:
         f'12 calls contain "price", {week}.'
     )
     assert await told("What share of calls mention price last week?") == (
-        f'92.3 % of the calls (12 of 13) contain "price", {week}.'
+        f'92.3 %: 12 calls contain "price", of 13, {week}.'
     )
     assert await told("How many calls failed?") == "1 failed call."
-    assert await told("What percentage of calls failed?") == (
-        "6.7 % of the calls (1 of 15) are failed."
-    )
-    assert await told("Number of calls by status") == "15 calls: 14 done, 1 failed."
+    assert await told("What percentage of calls failed?") == ("6.7 %: 1 failed call, of 15.")
+    assert await told("Number of calls by status") == ("Calls by status: done 14, failed 1.")
     assert await told("What is the average score?") == (
-        "The average score is 65.5 of 100, over 2 scored calls."
+        "The average score is 65.5 of 100, over 2 calls."
     )
     assert await told("Which agent has the most calls?") == "Priya has the most calls: 12."
     assert await told("Total calls today") == f"1 call, today ({today.date()})."
@@ -198,6 +237,30 @@ async def test_a_chat_goes_on_and_is_nobody_elses(archive: Any, ana: Any) -> Non
         assert refused.json()["error_code"] == "CHAT_SESSION_NOT_FOUND"
 
 
+async def test_a_filter_asks_what_is_known_of_a_call_now(archive: Any, ana: Any) -> None:
+    await archive.call("6004", "c1", *VILLA)
+    body = {"query": "villa", "filters": {"tag": "vip"}}
+    assert (await ana.told("/rag/6004/search", body))["hits"] == []
+
+    async def mark(tx: Session) -> None:
+        await tx.execute(update(CallRecord).values(tags=["vip"]))
+
+    await archive.db("6004").write(mark)
+
+    assert len((await ana.told("/rag/6004/search", body))["hits"]) == 1
+
+
+async def test_a_filter_of_one_business_says_nothing_of_anothers_calls(archive: Any) -> None:
+    await archive.call("6004", "c1", *VILLA, tags=["vip"])
+    await archive.call("7417", "c1", *VILLA)
+    both = await archive.person("bo", "analyst", "6004", "7417")
+    body = {"query": "villa", "bids": ["6004", "7417"], "filters": {"tag": "vip"}}
+
+    found = await both.told("/rag/search", body)
+
+    assert [(hit["bid"], hit["callid"]) for hit in found["hits"]] == [("6004", "c1")]
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -206,6 +269,8 @@ async def test_a_chat_goes_on_and_is_nobody_elses(archive: Any, ana: Any) -> Non
         {"query": "x", "limit": 0},
         {"query": "x", "filters": {"status": "done"}},
         {"query": "x", "filters": {"from": "2026-03-04T10:00:00"}},
+        {"query": "x", "filters": {"sentiment": "furious"}},
+        {"query": "x", "filters": {"language": "%"}},
     ],
 )
 async def test_a_search_that_does_not_fit_is_refused(ana: Any, body: dict[str, Any]) -> None:

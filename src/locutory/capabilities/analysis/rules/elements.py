@@ -8,6 +8,7 @@ from locutory.capabilities.analysis.rules.matching import cue, spaced, straight
 from locutory.capabilities.analysis.rules.recognisers import (
     find_date,
     find_money,
+    find_number,
     find_own_authority,
     find_role,
 )
@@ -35,7 +36,12 @@ class Element:
 _NOT_DENIED = r"(?<!n't\W)(?<!\bnot\W)(?<!\bnever\W)(?<!\bno\W)"
 _NEED_VERB = (
     rf"{_NOT_DENIED}(?:need|needed|want|wanted|require|looking for|looking to|look for"
-    r"|interested in|searching for|would like|i'd like)"
+    r"|interested in|searching for|would like|i'd like|looking at|thinking (?:of|about) (?:buying"
+    r"|getting|investing in|upgrading|switching|changing|taking|building|renovating|joining|a|an)"
+    r"|considering|in the market for|enquiring about|inquiring about|calling about your"
+    r"|struggling with"
+    r"|having (?:trouble|issues|problems) with|we could use|hoping to (?:buy|get|find|build)"
+    r"|planning (?:to (?:buy|get|build|renovate|invest|upgrade|open)|on (?:buying|getting)))"
 )
 
 # "I need to think about it" is a way to leave, not a need.
@@ -43,13 +49,22 @@ _NOT_A_NEED = (
     r"(?! (?:some |more |a bit of )?time\b)"
     r"(?! (?:to )?(?:think|go|ask|check|talk|speak|know|discuss|confirm|leave|hang|complain"
     r"|consult|decide|see(?! (?:a|an|the|some)\b))\b)"
+    # What a customer of a service wants is no need to buy.
+    r"(?! (?:to )?(?:(?:make|file|lodge|raise|register) (?:a |this )?complaint|say|thank|cancel"
+    r"|return"
+    r"|pay|report|reschedule|track|reset|close|complain|inform|tell|update|change my|move my|verify"
+    r"|wait|hear|apologi[sz]e|appreciate|be|reach|call|my|your|you|me|him|her|them|someone|somebody"
+    r"|a say|a refund|a full refund|a replacement|an explanation|a manager|an answer|an update|a"
+    r" callback"
+    r"|a call back|to the bank|help|some help|any help|assistance)\b)"
 )
 _NEED_HINDI = (
     r"(?<!nahi\W)(?<!nahin\W)(?<!नहीं\W)(?:chahiye|chahie|ki zaroorat|ki zarurat|dhoondh\w*"
     r"|chahta|chahti|चाहिए|की ज़रूरत|की जरूरत|ढूंढ|चाहता|चाहती)(?! (?:nahi|nahin|नहीं))"
 )
 _NEED_OBJECT = cue(
-    rf"{_NEED_VERB}{_NOT_A_NEED}(?: to)? (?!(?:it|that|this|you|any)\b)(?P<value>[^.,;!?।]{{3,80}})"
+    rf"{_NEED_VERB}{_NOT_A_NEED}(?: to)? (?!(?:it|that|this|you"
+    rf"|any)\b)(?![\d₹$€£])(?P<value>[^.,;!?।]{{3,80}})"
 )
 _NEED_OBJECT_HINDI = cue(
     r"(?:(?:mujhe|humein|hume|hamein|mujhko|मुझे|हमें|मुझको) )?"
@@ -65,9 +80,42 @@ def find_need(text: str) -> str | None:
     return spaced(text[match.start("value") : match.end("value")]) or None if match else None
 
 
-_BUDGET = cue(
+_THING = re.compile(
+    r"(?:(?:well|um|uh|so|yes|yeah|probably|maybe|just|actually|preferably)[\s,]+)*"
+    r"(?P<value>(?:an?|some|something|two|three|four|five|\d+) (?!(?:refund|complaint|replacement"
+    r"|question|problem|minute|second|moment|bit|few|couple|month|week|day|year|lot|lakh)s?\b)"
+    r"[^.,;!?।]{5,80})",
+    re.IGNORECASE,
+)
+
+
+def find_thing(text: str) -> str | None:
+    """What an answer to `what are you looking for` begins with: `a small car`."""
+    match = _THING.match(straight(text))
+    return spaced(text[match.start("value") : match.end("value")]) if match else None
+
+
+_BUDGET_WORDS = (
     r"budget|afford|(?:price|spending) (?:range|limit)|spend|spending|set aside|willing to pay"
     r"|(?:pay|paying) up to|looking to (?:pay|invest)|invest|bajat|kharch\w*|बजट|खर्च|ख़र्च"
+)
+_BUDGET = cue(_BUDGET_WORDS)
+# With an amount these speak of a budget, without one they say nothing.
+_BUDGET_WITH_AMOUNT = cue(
+    _BUDGET_WORDS,
+    r"(?:i|we)(?:'d| can| could| would| might)? (?:go|stretch|come|manage|pay|do)(?: up)? to",
+    r"how much (?:can|are|were|would|do) you (?:\w+ ){0,2}(?:spend|pay|invest|looking|thinking"
+    r"|planning|want to)|kitne (?:mein|me|tak)|कितने (?:में|तक)",
+    r"not (?:more|above|over|beyond) than|(?:no|not) more than|maximum of|at most|upper limit"
+    r"|(?:my|our) (?:range|limit|maximum|max|ceiling) (?:is|would be)",
+    r"(?:i|we) (?:can|could) (?:pay|manage|arrange|put in|do)|comfortable (?:with|paying)",
+    r"(?:i am|i'm|we are|we're|was|were) (?:thinking|looking) (?:of |at )?(?:around|about"
+    r"|somewhere|in the (?:range|region))",
+    r"(?:i|we)(?:'ve| have)? (?:have|got|saved|saved up|allocated|earmarked|kept) (?:around |about"
+    r" |roughly |nearly |some )?(?:rs|₹|\$|£|€|\d|\w+ (?:lakh|lakhs|thousand|crore|hundred|grand))",
+    r"(?:tak|ke andar|ke aas ?paas|तक|के अंदर|के आसपास) (?:ka|ki|hai|ho|chalega|theek|de|le|का"
+    r"|की|है|हो"
+    r"|चलेगा|ठीक|दे|ले)\S*",
 )
 _AUTHORITY = cue(
     r"decid\w+|decision|decisions|decision maker|approve|approves|approval|authori[sz]\w+"
@@ -76,17 +124,22 @@ _AUTHORITY = cue(
     r"|फैसला|फ़ैसला|निर्णय|मालिक|पूछना"
     r"|(?:ask|check with|discuss (?:it )?with|consult|talk to|speak to|speak with) (?:my|the|our)"
     r"|(?:puch|pooch)\w*"
+    r"|involved|anyone else|anybody else|who else|on your own|sign-off|permission|go-ahead|green"
+    r" light|signatory|in charge|boss|has to agree|have to agree"
+    r"|needs? to agree|agrees|convince|run (?:it|this|that) (?:by|past)|handles? (?:the |all )?"
+    r"(?:purchas\w+|buying|money|finances)|salah|(?:se|ke saath) (?:baat|discuss)|(?:से|के साथ)"
+    r" (?:बात|चर्चा)"
 )
 
 ELEMENTS: dict[str, Element] = {
     "budget": Element(
-        cue=_BUDGET,
+        cue=_BUDGET_WITH_AMOUNT,
         denial=cue(
             r"no budget(?! (?:limit|constraint|issue|problem|concern)s?)"
             r"|(?:do not|don't|didn't|haven't) (?:have|got) (?:a |any |the )?budget"
             r"|can't afford|cannot afford|can not afford|(?:budget|bajat) (?:nahi|nahin)|बजट नहीं"
         ),
-        value=lambda text, _asked: find_money(text),
+        value=lambda text, asked: find_money(text) or (find_number(text) if asked else None),
         bare=_BUDGET,
     ),
     "authority": Element(
@@ -104,8 +157,10 @@ ELEMENTS: dict[str, Element] = {
     ),
     "need": Element(
         cue=cue(
-            rf"{_NEED_VERB}{_NOT_A_NEED}|requirements?|{_NOT_DENIED}problem|pain point|not working"
-            rf"|how (?:may|can) (?:i|we) (?:help|assist)|zaroorat|zarurat|ज़रूरत|जरूरत|{_NEED_HINDI}"
+            rf"{_NEED_VERB}{_NOT_A_NEED}|requirements?|pain point|(?:main|biggest) (?:problem"
+            rf"|issue|challenge)"
+            rf"|how (?:may|can) (?:i|we) (?:help|assist)|zaroorat|zarurat|ज़रूरत|जरूरत"
+            rf"|{_NEED_HINDI}"
         ),
         denial=cue(
             r"not interested(?! in (?:waiting|a delay))"
@@ -114,10 +169,16 @@ ELEMENTS: dict[str, Element] = {
             rf"|^(?:nahi|nahin) chahiye|{_SELF_HINDI} (?:nahi|nahin) chahiye"
             rf"|ज़रूरत नहीं|जरूरत नहीं|^नहीं चाहिए|{_SELF_HINDI} नहीं चाहिए"
         ),
-        value=lambda text, _asked: find_need(text),
+        value=lambda text, asked: find_need(text) or (find_thing(text) if asked else None),
         bare=cue(
-            rf"{_NEED_VERB}{_NOT_A_NEED}|requirements?|{_NOT_DENIED}problem|pain point|not working"
-            rf"|{_NEED_HINDI}"
+            rf"{_NEED_VERB}{_NOT_A_NEED}|requirements?|pain point|(?:main|biggest) (?:problem|issue"
+            rf"|challenge)|{_NEED_HINDI}"
+        ),
+        unrelated=cue(
+            r"(?:do|does|will|would|should|did|don't) (?:i|we|you) (?:still |also |really |even"
+            r" )?(?:need"
+            r"|want|require)|what (?:do|else do|documents do) (?:i|we) need|what i need from you"
+            r"|(?:all|everything) (?:i|we) (?:need|needed|want|wanted)"
         ),
         latest=False,
     ),
@@ -127,6 +188,11 @@ ELEMENTS: dict[str, Element] = {
             r"|planning|looking to|want to (?:buy|start|move|close|decide|purchase|go live|join)"
             r"|need (?:it|this|to)|move in|moving in|go live|deliver\w*|join"
             r"|start|starting|begin|buy|purchase|decide|close|finali[sz]e|possession|launch"
+            r"|ideally|hopefully|done by|ready by|up and running|installed?|need (?:them|one"
+            r"|everything|that)"
+            r"|want (?:it|this|them|everything)|shift|shifting|move|moving|upgrade|switch|get"
+            r" (?:it|this|one)"
+            r"|in place|target|no later than|at the latest"
             r"|kab|shuru|kharidna|khareedna|lena hai|chahiye|कब|शुरू|खरीदना|लेना है|चाहिए"
         ),
         denial=cue(
@@ -138,7 +204,11 @@ ELEMENTS: dict[str, Element] = {
         bare=cue(r"timeline|time frame|timeframe|deadline|urgent|(?:quite |very |pretty )?soon"),
         unrelated=cue(
             r"call (?:me|you|us)|call back|callback|speak (?:to you )?(?:again )?(?:on|in|next)"
-            r"|phone karo|call karo|send|email|visit"
+            r"|phone karo|call karo|send|email|visit|appointment|meeting|demo|reminder|refund"
+            r"|(?:my|the|your) (?:order|parcel|package|bill|payment|technician|engineer|complaint"
+            r"|replacement|subscription|card|account|booking|reply|letter|invoice|email|ticket"
+            r"|flight)"
+            r"|was supposed to|were supposed to|was promised|promised me|last (?:week|month|year)"
         ),
     ),
 }

@@ -77,9 +77,8 @@ def _phrase(parameter: Parameter, transcript: Transcript) -> Assessed:
     if found is None and not (heard and all(words(t.text) for t in scope)):
         return Assessed(Answer(AnswerState.NEEDS_REVIEW), reason=_NOT_HEARD)
     present = found is not None
-    wanted = bool(binding.get("present", True))
     evidence = ({"segments": [found[0].idx], "quote": found[1]},) if found else ()
-    points = points_for(parameter, present is wanted)
+    points = points_for(parameter, present)
     return Assessed(Answer(AnswerState.ANSWERED, points), present, evidence=evidence)
 
 

@@ -15,6 +15,8 @@ _CURRENCIES = word_set(
 )
 _SHORT_MAGNITUDES = word_set("k l cr lac lacs lakhs crores mn hazaar hazar")
 _LARGE = 1000
+# Numbers only by chance: "no one", "I do".
+_SMALL_TALK = word_set("one o oh do che sat das tin char ath saath tees ek एक")
 _JOINERS = frozenset({"and", "point"})
 
 # "two thousand users" is no price.
@@ -52,6 +54,12 @@ _TIME = cue(
     r"(?:tomorrow|today|tonight|immediately|right away|asap|as soon as possible|straight away"
     r"|urgently)",
     r"(?:q[1-4]|(?:first|second|third|last) quarter)",
+    r"before (?:the |my |our |next )?(?:monsoon|rains|school|wedding|season|holidays|summer"
+    r"|winter|new"
+    r" year|lease|festive season|festival|exams?|financial year|fiscal year)(?: \w+)?",
+    r"(?:no later than|at the latest by|sometime|some time) (?:in |by )?(?:the )?(?:\w+ )?"
+    rf"(?:{_MONTH}|{_DAY}|{_SPAN}|{_SEASON})|(?:later|early|earlier|sometime) (?:this|next)"
+    rf" {_SPAN}",
     rf"{_COUNT} {_SPAN_HI} (?:mein|me|ke andar|tak|baad|में|के अंदर|तक|बाद)",
     rf"{_MONTH_HI} (?:mein|me|tak|se pehle|में|तक|से पहले)",
     rf"(?:agle|aglay|is|isi|अगले|इस|इसी) {_SPAN_HI}",
@@ -70,6 +78,16 @@ _SELF = cue(
     r"|take (?:the|all the) decisions?|approve|sign off|have the final (?:say|call|word))",
     r"(?:it is|it's|that is|that's) (?:my|entirely my|my own) (?:decision|call)",
     r"(?:the )?(?:final )?decision (?:is|will be) mine",
+    r"(?:i|we) (?:don't|do not) (?:need|have) to (?:ask|check with|consult) any(?:one|body)",
+    r"(?:no one|nobody) else (?:is involved|decides|to ask|needs to approve)|(?:just|only) me",
+    r"(?:i handle|i look after|i take care of|i'm in charge of|i am in charge of|i'm responsible"
+    r" for|i am responsible for|i manage) (?:all )?(?:the |our |these |such )?(?:purchas\w+|buying"
+    r"|procurement|budgets?|decisions|vendors?|suppliers?|finances)",
+    r"(?:i'm|i am) (?:the )?(?:only|sole|main|final) (?:one|decision maker|owner|person)",
+    r"(?:i'm|i am) the one (?:who|making|paying|buying|deciding|signing)",
+    r"i have the (?:authority|final (?:say|call|word))|i can (?:sign|approve|decide)",
+    r"it's my (?:own )?(?:business|company|shop|money)|i run (?:the|my own|this) (?:business"
+    r"|company|shop)",
     r"(?:main|mai|mein) (?:khud|hi) .{0,30}(?:faisla|decide|decision|tay)",
     r"(?:faisla|decision) (?:main|mai|mera|mein|meri)",
     r"(?:मैं|मै) (?:खुद|ख़ुद|ही) .{0,30}(?:फैसला|फ़ैसला|निर्णय|तय)",
@@ -84,7 +102,9 @@ _SELF_SHORT = re.compile(
 _ANSWER_END = ".,;!। \t"
 
 _OTHER = cue(
-    r"(?:my|our|the|meri|mere|hamare|मेरी|मेरे|हमारे) (?:wife|husband|spouse|partners?|family|parents"
+    r"(?:my|our|the|meri|mere|hamare|मेरी|मेरे|हमारे) (?:wife|husband|spouse|(?:business"
+    r" )?partners?|family"
+    r"|parents"
     r"|father|mother|dad|mom|brother|sister|son|daughter|boss|manager|director|owner|founder|ceo"
     r"|cfo|cto|president|vice president|committee|board|management|finance team|head office"
     r"|purchase team|procurement(?: team)?|head of [\w]+|patni|pati|papa|pitaji|mummy|bhai|malik"
@@ -108,6 +128,18 @@ def find_money(text: str) -> str | None:
             last = end if end < len(folded) and _is_currency(folded[end]) else end - 1
             return spaced(text[found[first].start() : found[last].end()])
         at = max(end, at + 1)
+    return None
+
+
+def find_number(text: str) -> str | None:
+    """The first number of an answer to a question for an amount: `between 40 and 50`."""
+    folded = [(token, fold(token.group())) for token in _TOKEN.finditer(text)]
+    tokens = [word for _, word in folded]
+    for at in range(len(folded)):
+        end = _number_end(tokens, at)
+        counted = end < len(tokens) and tokens[end] in _COUNTED
+        if end > at and tokens[at] not in _SMALL_TALK and not counted:
+            return spaced(text[folded[at][0].start() : folded[end - 1][0].end()])
     return None
 
 

@@ -4,8 +4,11 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from locutory.kernel.auth.contract import Scopes
+from locutory.kernel.errors import InvalidError, NotFoundError
 
 PRODUCT = "calls"
+SCORING = "calls:scoring"  # writing the templates that calls are scored by
+PURGE = "calls.purge_business"
 
 
 class Role(StrEnum):
@@ -27,15 +30,28 @@ class Role(StrEnum):
 
 _VIEWER = frozenset({"calls:read", Scopes.USERS_READ})
 _REVIEWER = _VIEWER | {"calls:write", "pii:read"}
-_SUPERVISOR = _REVIEWER | {"calls:ingest"}
+_SUPERVISOR = _REVIEWER | {"calls:ingest", SCORING}
 
 ROLES: Mapping[str, frozenset[str]] = {
-    Role.BUSINESS_ADMIN: _SUPERVISOR | {"calls:manage", "calls:users", Scopes.KEYS_MANAGE},
+    Role.BUSINESS_ADMIN: _SUPERVISOR
+    | {"calls:manage", "calls:users", "calls:export", Scopes.KEYS_MANAGE},
     Role.SUPERVISOR: _SUPERVISOR,
     Role.REVIEWER: _REVIEWER,
-    Role.ANALYST: _VIEWER,
-    # sees the calls of its own only, which no route of `calls:read` would respect
+    Role.ANALYST: _VIEWER | {"calls:export"},
+    # sees the calls of its own only: routes that respect this ask for either scope
     Role.FLOOR_AGENT: frozenset({"calls:own"}),
     Role.VIEWER: _VIEWER,
     Role.SERVICE: frozenset({"calls:read", "calls:write", "calls:ingest"}),
 }
+
+
+class FloorAgentNotFound(NotFoundError):
+    """There is no such floor agent here."""
+
+    code = "FLOOR_AGENT_NOT_FOUND"
+
+
+class NotConfirmed(InvalidError):
+    """Repeat the bid in ?confirm= to delete the business with all that it holds."""
+
+    code = "NOT_CONFIRMED"

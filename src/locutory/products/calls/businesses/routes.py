@@ -1,9 +1,10 @@
 """Businesses and their people over HTTP."""
 
+import asyncio
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response, UploadFile
 
 from locutory.kernel.auth.contract import Access
 from locutory.kernel.auth.dependencies import (
@@ -14,19 +15,25 @@ from locutory.kernel.auth.dependencies import (
     access,
 )
 from locutory.kernel.auth.schemas import PageAsk
+from locutory.kernel.crypto import KeyRing, Secrets
 from locutory.kernel.idempotency import Idempotent
 from locutory.kernel.ratelimit import rate_limit
-from locutory.products.calls.businesses import service
+from locutory.products.calls.businesses import roster, service
 from locutory.products.calls.businesses.schemas import (
     BusinessCreate,
     BusinessPage,
     BusinessRead,
     BusinessUpdate,
+    FloorAgentPage,
+    ImportRead,
     MemberCreate,
     MemberCreated,
     MemberPage,
     MemberRead,
     MemberUpdate,
+    PurgeRead,
+    RosterAsk,
+    RosterWrite,
 )
 
 router = APIRouter(
@@ -35,6 +42,13 @@ router = APIRouter(
 Reader = Annotated[Access, access("calls:read")]
 Keeper = Annotated[Access, access("calls:manage")]
 Host = Annotated[Access, access("calls:users")]
+Feeder = Annotated[Access, access("calls:ingest")]
+_IMPORT_BYTES = 8 * 1024 * 1024
+
+
+def _ring(request: Request) -> KeyRing:
+    ring: KeyRing = request.app.state.services.get(Secrets).ring
+    return ring
 
 
 @router.get("/businesses")
@@ -67,6 +81,41 @@ async def update_business(data: BusinessUpdate, inside: Keeper) -> BusinessRead:
     return await service.update_business(inside, data)
 
 
+@router.delete("/businesses/{bid}", status_code=202)
+async def delete_business(
+    inside: Keeper, confirm: Annotated[str, Query(description="the bid once more")] = ""
+) -> PurgeRead:
+    """Close a business for good: all its calls, files, members and keys are removed."""
+    return await service.delete_business(inside, confirm)
+
+
+@router.get("/businesses/{bid}/floor-agents")
+async def list_floor_agents(
+    request: Request, inside: Reader, ask: Annotated[RosterAsk, Query()]
+) -> FloorAgentPage:
+    """Who talks with customers."""
+    return await roster.list_agents(
+        inside, _ring(request), cursor=ask.cursor, limit=ask.limit, active=ask.active
+    )
+
+
+@router.put("/businesses/{bid}/floor-agents")
+async def replace_floor_agents(request: Request, inside: Feeder, data: RosterWrite) -> ImportRead:
+    """Make this the roster; who is missing becomes inactive."""
+    return await roster.replace(inside, _ring(request), data.items)
+
+
+@router.post("/businesses/{bid}/floor-agents/import", max_body_size=_IMPORT_BYTES)
+async def import_floor_agents(request: Request, inside: Feeder, file: UploadFile) -> ImportRead:
+    """Add and change floor agents from a CSV: `external_id,name,phones,team,active`.
+
+    Several phones are separated by `|`. Lines that do not fit are told with their numbers, the
+    others are taken.
+    """
+    parsed = await asyncio.to_thread(roster.parse, await file.read())
+    return await roster.take_in(inside, _ring(request), parsed)
+
+
 @router.get("/businesses/{bid}/users")
 async def list_business_users(inside: Host, ask: Annotated[PageAsk, Query()]) -> MemberPage:
     """Who has a role here."""
@@ -81,8 +130,8 @@ async def invite_business_user(data: MemberCreate, inside: Host, auth: TheAuth) 
 
 @router.patch("/businesses/{bid}/users/{user_id}")
 async def change_business_user(user_id: UUID, data: MemberUpdate, inside: Host) -> MemberRead:
-    """Give somebody another role; the last administrator stays one."""
-    return await service.change_role(inside, user_id, data.role)
+    """Give somebody another role or name on calls; the last administrator stays one."""
+    return await service.change_member(inside, user_id, data)
 
 
 @router.delete("/businesses/{bid}/users/{user_id}", status_code=204)

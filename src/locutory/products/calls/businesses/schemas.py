@@ -4,9 +4,9 @@ from typing import Annotated
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from locutory.kernel.auth.schemas import Email, Moment, Name, Slug
+from locutory.kernel.auth.schemas import Email, Moment, Name, PageAsk, Slug
 from locutory.products.calls.businesses.contract import Role
 
 
@@ -21,6 +21,7 @@ def _known_timezone(name: str) -> str:
 Timezone = Annotated[
     str, StringConstraints(min_length=1, max_length=64), AfterValidator(_known_timezone)
 ]
+ExternalId = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=128)]
 Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 
@@ -70,21 +71,26 @@ class MemberCreate(BaseModel):
     email: Email
     name: Name
     role: Role
+    floor_agent: ExternalId | None = None
 
 
 class MemberUpdate(BaseModel):
+    """What is left out stays; `floor_agent` may be set to null."""
+
     model_config = ConfigDict(extra="forbid")
 
-    role: Role
+    role: Role | None = None
+    floor_agent: ExternalId | None = None
 
 
 class MemberRead(BaseModel):
-    """`role` is the one in this product."""
+    """`role` is the one in this product; `floor_agent` the external id of who this is on calls."""
 
     id: UUID
     email: str
     name: str
     role: str
+    floor_agent: str | None
     joined_at: Moment
 
 
@@ -97,3 +103,77 @@ class MemberCreated(MemberRead):
 class MemberPage(BaseModel):
     items: list[MemberRead]
     next_cursor: str | None
+
+
+class FloorAgentWrite(BaseModel):
+    """A floor agent; `external_id` is what sources call them."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"external_id": "a-17", "name": "Asha Rao", "phones": ["+911234567890"]},
+            ]
+        },
+    )
+
+    external_id: ExternalId
+    name: Name
+    phones: Annotated[
+        list[Annotated[str, StringConstraints(min_length=3, max_length=32)]], Field(max_length=8)
+    ] = []
+    team: Annotated[str, StringConstraints(max_length=100)] | None = None
+    active: bool = True
+
+
+class RosterWrite(BaseModel):
+    """The whole roster; who is missing becomes inactive."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    items: Annotated[list[FloorAgentWrite], Field(max_length=2000)]
+
+
+class FloorAgentRead(BaseModel):
+    """A floor agent; of the phones only the last four digits are shown."""
+
+    external_id: str
+    name: str
+    phones: list[str]
+    team: str | None
+    active: bool
+    user_id: UUID | None
+
+
+class FloorAgentPage(BaseModel):
+    items: list[FloorAgentRead]
+    next_cursor: str | None
+
+
+class RosterAsk(PageAsk):
+    """A page of the roster."""
+
+    active: bool | None = None
+
+
+class ImportFault(BaseModel):
+    """A line that was not taken."""
+
+    line: int
+    message: str
+
+
+class ImportRead(BaseModel):
+    """What became of the lines; the first 200 faults."""
+
+    created: int
+    updated: int
+    rejected: int
+    faults: list[ImportFault]
+
+
+class PurgeRead(BaseModel):
+    """The business lets nobody in any more; its rows and files are being removed."""
+
+    bid: str
+    status: str

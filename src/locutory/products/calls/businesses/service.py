@@ -4,11 +4,13 @@ from types import NoneType
 from uuid import UUID
 
 from locutory.kernel.auth import Access, Auth, Principal, Tenant, people
-from locutory.kernel.auth.contract import UserNotFound
+from locutory.kernel.auth.contract import TenantStatus, UserNotFound
 from locutory.kernel.auth.people import NewTenant, NewUser
 from locutory.kernel.db import Database, Session
+from locutory.kernel.jobs import JobSpec, enqueue
 from locutory.kernel.paging import decode_cursor, encode_cursor, split_page
-from locutory.products.calls.businesses.contract import PRODUCT, Role
+from locutory.products.calls.businesses import roster
+from locutory.products.calls.businesses.contract import PRODUCT, PURGE, NotConfirmed, Role
 from locutory.products.calls.businesses.schemas import (
     BusinessCreate,
     BusinessPage,
@@ -18,6 +20,8 @@ from locutory.products.calls.businesses.schemas import (
     MemberCreated,
     MemberPage,
     MemberRead,
+    MemberUpdate,
+    PurgeRead,
 )
 
 _BUSINESSES, _MEMBERS = "businesses", "members"
@@ -67,8 +71,9 @@ async def list_members(access: Access, *, cursor: str | None, limit: int) -> Mem
         access.db, access.tenant.id, product=PRODUCT, after=after, limit=limit
     )
     rows, more = split_page(found, limit)
+    on_calls = await roster.agents_of(access.db, [row.id for row in rows])
     return MemberPage(
-        items=[_member(row) for row in rows],
+        items=[_member(row, on_calls.get(row.id)) for row in rows],
         next_cursor=encode_cursor(_MEMBERS, None, rows[-1].id) if more else None,
     )
 
@@ -91,6 +96,8 @@ async def invite(auth: Auth, access: Access, data: MemberCreate) -> MemberCreate
             )
             user_id = await people.create_user(tx, new, actor=actor)
         await people.add_member(tx, tenant_id, user_id, [data.role.full], actor=actor)
+        if data.floor_agent is not None:
+            await roster.link(tx, user_id, data.floor_agent, actor=actor)
         return user_id, known
 
     user_id, known = await access.db.write(store)
@@ -98,16 +105,54 @@ async def invite(auth: Auth, access: Access, data: MemberCreate) -> MemberCreate
     return MemberCreated(**dict(member), one_time_password=None if known else password)
 
 
-async def change_role(access: Access, user_id: UUID, role: Role) -> MemberRead:
-    """Give a member another role. Raises UserNotFound, LastAdmin."""
-    member = await get_member(access.db, access.tenant.id, user_id)
-    await _set_roles(access, user_id, [role.full])
-    return member.model_copy(update={"role": role.value})
+async def change_member(access: Access, user_id: UUID, data: MemberUpdate) -> MemberRead:
+    """Change what the request names. Raises UserNotFound, LastAdmin, FloorAgentNotFound."""
+    await get_member(access.db, access.tenant.id, user_id)
+    changes = data.model_dump(exclude_unset=True)
+
+    async def store(tx: Session) -> None:
+        if data.role is not None:
+            await _set_roles(tx, access, user_id, [data.role.full])
+        if "floor_agent" in changes:
+            await roster.link(tx, user_id, data.floor_agent, actor=access.principal.key)
+
+    await access.db.write(store)
+    return await get_member(access.db, access.tenant.id, user_id)
 
 
 async def remove_member(access: Access, user_id: UUID) -> None:
     """Take somebody's role in this product away. Raises UserNotFound, LastAdmin."""
-    await _set_roles(access, user_id, [])
+
+    async def store(tx: Session) -> None:
+        await _set_roles(tx, access, user_id, [])
+        await roster.link(tx, user_id, None, actor=access.principal.key)
+
+    await access.db.write(store)
+
+
+async def delete_business(access: Access, confirm: str) -> PurgeRead:
+    """Close a business at once; a job removes what it holds. Raises NotConfirmed."""
+    if confirm != access.tenant.slug:
+        raise NotConfirmed
+    tenant_id, actor = access.tenant.id, access.principal.key
+
+    async def store(tx: Session) -> Tenant:
+        closed = await people.update_tenant(
+            tx, tenant_id, {"status": TenantStatus.DELETING}, actor=actor
+        )
+        await enqueue(
+            tx,
+            JobSpec(
+                kind=PURGE,
+                payload={"tenant_id": str(tenant_id), "slug": closed.slug, "actor": actor},
+                dedupe_key=f"purge:{tenant_id}",
+            ),
+        )
+        return closed
+
+    # the job is nobody's: the business's own jobs go with it
+    closed = await access.db.bound_to(None).write(store)
+    return PurgeRead(bid=closed.slug, status=closed.status)
 
 
 async def get_member(db: Database, tenant_id: UUID, user_id: UUID) -> MemberRead:
@@ -115,7 +160,7 @@ async def get_member(db: Database, tenant_id: UUID, user_id: UUID) -> MemberRead
     row = await people.find_member(db, tenant_id, user_id, product=PRODUCT)
     if row is None:
         raise UserNotFound
-    return _member(row)
+    return _member(row, (await roster.agents_of(db, [user_id])).get(user_id))
 
 
 def read_business(tenant: Tenant) -> BusinessRead:
@@ -130,27 +175,25 @@ def read_business(tenant: Tenant) -> BusinessRead:
     )
 
 
-async def _set_roles(access: Access, user_id: UUID, roles: list[str]) -> None:
-    async def store(tx: Session) -> None:
-        await people.set_roles(
-            tx,
-            access.tenant.id,
-            user_id,
-            PRODUCT,
-            roles,
-            keep_one=Role.BUSINESS_ADMIN.full,
-            actor=access.principal.key,
-        )
-
-    await access.db.write(store)
+async def _set_roles(tx: Session, access: Access, user_id: UUID, roles: list[str]) -> None:
+    await people.set_roles(
+        tx,
+        access.tenant.id,
+        user_id,
+        PRODUCT,
+        roles,
+        keep_one=Role.BUSINESS_ADMIN.full,
+        actor=access.principal.key,
+    )
 
 
-def _member(row: people.PersonRow) -> MemberRead:
+def _member(row: people.PersonRow, floor_agent: str | None) -> MemberRead:
     role = next(role for role in row.roles if role.startswith(f"{PRODUCT}:"))
     return MemberRead(
         id=row.id,
         email=row.email,
         name=row.name,
         role=role.partition(":")[2],
+        floor_agent=floor_agent,
         joined_at=row.created_at,
     )

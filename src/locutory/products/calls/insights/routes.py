@@ -1,15 +1,16 @@
 """Search and chat over HTTP."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
+from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from locutory.capabilities.knowledge.api import Knowledge
 from locutory.kernel.auth.contract import Access, ScopeMissing
 from locutory.kernel.auth.dependencies import SecuredRoute, SettledPrincipal, TheAuth, access
 from locutory.kernel.ratelimit import rate_limit
-from locutory.products.calls.insights import service
+from locutory.products.calls.insights import service, streaming
 from locutory.products.calls.insights.schemas import (
     Bids,
     ChatRead,
@@ -17,13 +18,20 @@ from locutory.products.calls.insights.schemas import (
     RagChatAcross,
     RagSearch,
     RagSearchAcross,
+    ReindexRead,
     SearchRead,
+    SessionDetail,
+    SessionList,
+    SessionPage,
+    StatusRead,
 )
 
 _SCOPE = "calls:read"
 
 router = APIRouter(route_class=SecuredRoute, tags=["rag"], dependencies=[rate_limit("default")])
 Reader = Annotated[Access, access(_SCOPE)]
+Manager = Annotated[Access, access("calls:manage")]
+_STREAMED: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {}}}}
 
 
 def _knowledge(request: Request) -> Knowledge:
@@ -47,17 +55,17 @@ async def search_across(
     return await service.search(knowledge, readers, ask)
 
 
-@router.post("/rag/chat")
+@router.post("/rag/chat", response_model=ChatRead, responses=_STREAMED)
 async def chat_across(
     request: Request,
     auth: TheAuth,
     principal: SettledPrincipal,
     knowledge: TheKnowledge,
     ask: RagChatAcross,
-) -> ChatRead:
+) -> ChatRead | Response:
     """Ask about the calls of several businesses; each of them must be yours to read."""
     readers = await _readers(request, auth, principal, ask.bids)
-    return await service.converse(knowledge, readers, ask)
+    return await _answer(knowledge, readers, ask)
 
 
 @router.post("/rag/{bid}/search")
@@ -66,10 +74,50 @@ async def search(reader: Reader, knowledge: TheKnowledge, ask: RagSearch) -> Sea
     return await service.search(knowledge, [reader], ask)
 
 
-@router.post("/rag/{bid}/chat")
-async def chat(reader: Reader, knowledge: TheKnowledge, ask: RagChat) -> ChatRead:
+@router.post("/rag/{bid}/chat", response_model=ChatRead, responses=_STREAMED)
+async def chat(reader: Reader, knowledge: TheKnowledge, ask: RagChat) -> ChatRead | Response:
     """Ask about a business's calls; answers cite what was said, counts come from all rows."""
-    return await service.converse(knowledge, [reader], ask)
+    return await _answer(knowledge, [reader], ask)
+
+
+@router.get("/rag/{bid}/sessions")
+async def list_sessions(reader: Reader, ask: Annotated[SessionList, Query()]) -> SessionPage:
+    """Your own chats about this business, the last used first."""
+    return await service.list_sessions(reader, ask)
+
+
+@router.get("/rag/{bid}/sessions/{session_id}")
+async def get_session(reader: Reader, session_id: UUID) -> SessionDetail:
+    """One of your chats with its last twenty questions."""
+    return await service.get_session(reader, session_id)
+
+
+@router.delete("/rag/{bid}/sessions/{session_id}", status_code=204)
+async def delete_session(reader: Reader, session_id: UUID) -> None:
+    """Delete one of your chats for good."""
+    await service.delete_session(reader, session_id)
+
+
+@router.get("/rag/{bid}/status")
+async def get_index_status(reader: Reader, knowledge: TheKnowledge) -> StatusRead:
+    """How much can be found, by which embedder, and how far behind the index is."""
+    return await service.status(knowledge, reader)
+
+
+@router.post("/rag/{bid}/reindex", status_code=202)
+async def reindex(manager: Manager, knowledge: TheKnowledge) -> ReindexRead:
+    """Make all vectors anew beside those that are searched, and swap them when complete."""
+    return await service.reindex(knowledge, manager)
+
+
+async def _answer(
+    knowledge: Knowledge, readers: Sequence[Access], ask: RagChat
+) -> ChatRead | Response:
+    conversation = await service.converse(knowledge, readers, ask)
+    if ask.stream:
+        return streaming.streamed(conversation)
+    _, whole = await conversation.answer()
+    return whole
 
 
 async def _readers(

@@ -1,31 +1,39 @@
-"""Searching calls, asking about them, counting them."""
+"""Searching calls, asking about them, looking after the index."""
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
-from zoneinfo import ZoneInfo
+from uuid import UUID
 
 from locutory.capabilities.knowledge.api import (
+    Exchange,
     Knowledge,
-    chat,
+    begin,
     closest_line,
-    count_sources,
+    delete_chat,
+    get_chat,
+    list_chats,
     search_places,
+    start_reindex,
 )
+from locutory.capabilities.knowledge.api import status as index_status
 from locutory.capabilities.knowledge.contract import (
-    SPOKEN,
-    Aggregate,
+    EVERYTHING,
+    ChatAnswer,
+    ChatSummary,
     Citation,
     Hit,
     Narrowing,
     Place,
 )
+from locutory.kernel.audit import audit
 from locutory.kernel.auth.contract import Access
 from locutory.kernel.clock import Clock, utc_now
-from locutory.products.calls.insights import queries, wording
-from locutory.products.calls.insights.contract import SQL, Count, Measure
-from locutory.products.calls.insights.questions import understand
+from locutory.kernel.db import Session
+from locutory.kernel.paging import decode_cursor, encode_cursor
+from locutory.products.calls.insights import queries
+from locutory.products.calls.insights.counting import Counting, call_set
 from locutory.products.calls.insights.schemas import (
     ChatRead,
     CitationRead,
@@ -33,12 +41,18 @@ from locutory.products.calls.insights.schemas import (
     RagChat,
     RagFilters,
     RagSearch,
+    ReindexRead,
     SearchRead,
+    SessionDetail,
+    SessionList,
+    SessionPage,
+    SessionRead,
+    StatusRead,
+    TurnRead,
 )
 from locutory.products.calls.records.contract import COLLECTION
-from locutory.products.calls.records.queries import CallFilter
 
-_MOST_AGENTS = 20
+_LIST_SORT = "updated_at:desc"
 
 
 async def search(knowledge: Knowledge, readers: Sequence[Access], ask: RagSearch) -> SearchRead:
@@ -51,140 +65,134 @@ async def search(knowledge: Knowledge, readers: Sequence[Access], ask: RagSearch
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """A message that waits for its answer."""
+
+    knowledge: Knowledge
+    exchange: Exchange
+    counting: Counting
+
+    async def answer(self) -> tuple[ChatAnswer, ChatRead]:
+        """The answer in sentences and as it is read whole; the chat remembers the question."""
+        answer = await self.exchange.answered(self.knowledge, aggregator=self.counting)
+        whole = ChatRead(
+            answer=answer.answer,
+            answered=answer.answered,
+            intent=answer.intent,
+            citations=[_citation(citation) for citation in answer.citations],
+            engine=answer.engine,
+            degraded=answer.degraded,
+            session_id=self.exchange.chat.id,
+            data=None if answer.data is None else dict(answer.data),
+            filter=None if answer.filter is None else dict(answer.filter),
+        )
+        return answer, whole
+
+
 async def converse(
     knowledge: Knowledge, readers: Sequence[Access], ask: RagChat, *, clock: Clock = utc_now
-) -> ChatRead:
-    """Answer a message about the readers' calls. Raises ChatSessionNotFound.
+) -> Conversation:
+    """Let a message about the readers' calls into its chat. Raises ChatSessionNotFound.
 
     The chat belongs to the first reader's principal and is kept with its business.
     """
-    answer, session_id = await chat(
-        knowledge,
+    exchange = await begin(
         _places(readers, ask.filters),
         ask.message,
         owner=readers[0].principal.key,
         session_id=ask.session_id,
-        aggregator=Counting(readers, ask.filters, clock()),
     )
-    return ChatRead(
-        answer=answer.answer,
-        answered=answer.answered,
-        intent=answer.intent,
-        citations=[_citation(citation) for citation in answer.citations],
-        engine=answer.engine,
-        degraded=answer.degraded,
-        session_id=session_id,
+    return Conversation(knowledge, exchange, Counting(readers, ask.filters, clock()))
+
+
+async def list_sessions(reader: Access, ask: SessionList) -> SessionPage:
+    """The reader's own chats that began in this business."""
+    after = None
+    if ask.cursor is not None:
+        after = decode_cursor(ask.cursor, _LIST_SORT, datetime)
+    found, more = await list_chats(reader.db, reader.principal.key, after=after, limit=ask.limit)
+    last = found[-1] if found and more else None
+    return SessionPage(
+        items=[_session(one) for one in found],
+        next_cursor=None if last is None else encode_cursor(_LIST_SORT, last.updated_at, last.id),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Counting:
-    """Counts rows of one business or several, a sentence each; an `Aggregator`."""
-
-    readers: Sequence[Access]
-    filters: RagFilters
-    now: datetime
-
-    async def __call__(self, question: str) -> Aggregate | None:
-        """Answer by SQL; None unless every word of the question is understood."""
-        sentences: list[str] = []
-        for reader in self.readers:
-            count = understand(question, self.now, ZoneInfo(reader.tenant.timezone))
-            if count is None or _clash(count, self.filters):
-                return None
-            sentence = await _counted(reader, count, self.filters)
-            several = len(self.readers) > 1
-            sentences.append(f"{reader.tenant.slug}: {sentence}" if several else sentence)
-        return Aggregate(text="\n".join(sentences), engine=SQL)
+async def get_session(reader: Access, session_id: UUID) -> SessionDetail:
+    """One of the reader's chats. Raises ChatSessionNotFound."""
+    chat, turns = await get_chat(reader.db, reader.principal.key, session_id)
+    return SessionDetail(
+        **_session(chat).model_dump(), questions=[TurnRead(**asdict(turn)) for turn in turns]
+    )
 
 
-async def _counted(reader: Access, count: Count, filters: RagFilters) -> str:
-    calls = _call_set(count, filters)
-    match count.measure:
-        case Measure.MENTIONS:
-            return wording.mentions(count, await _mentions(reader, count, filters))
-        case Measure.SHARE if count.phrases:
-            part = await _mentions(reader, count, filters)
-            async with reader.db.read() as session:
-                return wording.share(count, part, await queries.count(session, calls))
-        case _:
-            return await _counted_rows(reader, count, calls)
+async def delete_session(reader: Access, session_id: UUID) -> None:
+    """Delete one of the reader's chats. Raises ChatSessionNotFound."""
+    actor = reader.principal.key
+
+    async def remove(tx: Session) -> None:
+        await delete_chat(tx, actor, session_id)
+        await audit(tx, actor=actor, action="rag.session.delete", object=f"chat:{session_id}")
+
+    await reader.db.write(remove)
 
 
-async def _counted_rows(reader: Access, count: Count, calls: queries.CallSet) -> str:
+async def status(knowledge: Knowledge, reader: Access, *, clock: Clock = utc_now) -> StatusRead:
+    """How much of the business's calls can be found, and how far behind the index is."""
+    found = await index_status(knowledge, reader.db, COLLECTION)
     async with reader.db.read() as session:
-        match count.measure:
-            case Measure.BY_STATUS:
-                return wording.by_status(count, await queries.by_status(session, calls))
-            case Measure.AVERAGE_SCORE:
-                return wording.average_score(count, *await queries.mean_score(session, calls))
-            case Measure.BUSIEST_AGENT:
-                ranked = await queries.by_agent(session, calls, limit=_MOST_AGENTS)
-                return wording.busiest_agent(count, ranked)
-            case Measure.SHARE:
-                numbers = await queries.by_status(session, calls.of_any_status())
-                part = numbers.get(count.status or "", 0)
-                return wording.share(count, part, sum(numbers.values()))
-            case _:
-                return wording.calls(count, await queries.count(session, calls))
-
-
-async def _mentions(reader: Access, count: Count, filters: RagFilters) -> int:
-    return await count_sources(
-        reader.db, COLLECTION, count.phrases, narrowing=_narrowing(filters, count)
+        waiting, oldest = await queries.waiting_for_index(session)
+    lag = 0.0 if oldest is None else max(0.0, (clock() - oldest).total_seconds())
+    return StatusRead(
+        embedder=found.embedder or found.configured,
+        dimension=found.dimension or knowledge.embedder.dimension,
+        configured_embedder=found.configured,
+        chunks=found.chunks,
+        calls_indexed=found.sources,
+        without_vector=found.without_vector,
+        waiting=waiting,
+        lag_s=round(lag, 3),
+        reindex=None if found.reindex is None else ReindexRead(**asdict(found.reindex)),
     )
 
 
-def _clash(count: Count, filters: RagFilters) -> bool:
-    return None not in (count.direction, filters.direction) and count.direction != filters.direction
+async def reindex(knowledge: Knowledge, manager: Access) -> ReindexRead:
+    """Begin to make all vectors anew; what runs already goes on and is returned."""
+
+    async def begin_it(tx: Session) -> ReindexRead:
+        begun = await start_reindex(tx, knowledge, COLLECTION)
+        await audit(
+            tx,
+            actor=manager.principal.key,
+            action="rag.reindex",
+            object=f"reindex:{begun.id}",
+            embedder=begun.embedder,
+        )
+        return ReindexRead(**asdict(begun))
+
+    return await manager.db.write(begin_it)
 
 
 def _places(readers: Sequence[Access], filters: RagFilters) -> list[Place]:
-    narrowing = _narrowing(filters)
     return [
-        Place(db=r.db, collection=COLLECTION, narrowing=narrowing, name=r.tenant.slug)
-        for r in readers
+        Place(
+            db=reader.db,
+            collection=COLLECTION,
+            narrowing=_narrowing(reader, filters),
+            name=reader.tenant.slug,
+        )
+        for reader in readers
     ]
 
 
-def _narrowing(filters: RagFilters, count: Count | None = None) -> Narrowing:
-    """What of the index is seen; a count looks only at what was said."""
-    since, until = _span(filters, count)
-    direction = filters.direction or (count.direction if count else None)
-    meta = {"agent_id": filters.agent, "direction": direction}
-    return Narrowing(
-        source_ids=None if filters.callids is None else tuple(filters.callids),
-        kinds=None if count is None else (SPOKEN,),
-        since=since,
-        until=until,
-        meta={key: str(value) for key, value in meta.items() if value is not None},
-        at_least={} if filters.min_score is None else {"score": filters.min_score},
-        at_most={} if filters.max_score is None else {"score": filters.max_score},
-    )
-
-
-def _call_set(count: Count, filters: RagFilters) -> queries.CallSet:
-    since, until = _span(filters, count)
-    where = CallFilter(
-        from_=since,
-        to=until,
-        status=count.status,
-        direction=filters.direction or count.direction,
-        agent=filters.agent,
-        min_score=filters.min_score,
-        max_score=filters.max_score,
-    )
-    return queries.CallSet(where=where, callids=filters.callids)
-
-
-def _span(filters: RagFilters, count: Count | None) -> tuple[datetime | None, datetime | None]:
-    """The time that both the filters and the question leave."""
-    period = count.period if count else None
-    if period is None:
-        return filters.from_, filters.to
-    since = period.since if filters.from_ is None else max(period.since, filters.from_)
-    until = period.until if filters.to is None else min(period.until, filters.to)
-    return since, until
+def _narrowing(reader: Access, filters: RagFilters) -> Narrowing:
+    """The filters as a SELECT over calls; of named calls also their ids, for a summary of them."""
+    calls = call_set(filters)
+    if calls.is_everything:
+        return EVERYTHING
+    named = None if filters.callids is None else tuple(filters.callids)
+    return Narrowing(source_ids=named, sources=queries.callids_of(reader.tenant.id, calls))
 
 
 def _hit(hit: Hit, query: str) -> HitRead:
@@ -213,3 +221,14 @@ def _citation(citation: Citation) -> CitationRead:
 
 def _spoken_idx(turn_idx: int) -> int | None:
     return None if turn_idx < 0 else turn_idx
+
+
+def _session(chat: ChatSummary) -> SessionRead:
+    return SessionRead(
+        session_id=chat.id,
+        title=chat.title,
+        turns=chat.turns,
+        bids=list(chat.places),
+        created_at=chat.created_at,
+        updated_at=chat.updated_at,
+    )

@@ -21,6 +21,7 @@ class CallCounters:
         self._analyzed = metrics.counter(
             "calls_analyzed_total", "Calls analysed", ("bid", "result")
         )
+        self._skipped = metrics.counter("calls_skipped_total", "Calls not worked", ("reason",))
         self._stt = metrics.histogram(
             "stt_duration_seconds", "Time of the speech engine", ("provider", "model")
         )
@@ -38,6 +39,10 @@ class CallCounters:
         """Calls came in."""
         if count:
             self._synced.labels(await self._bid(tenant_id), source).inc(count)
+
+    def skipped(self, reason: str) -> None:
+        """A call is not worked, for this reason."""
+        self._skipped.labels(reason).inc()
 
     async def transcribed(self, tenant_id: UUID, engine: str, seconds: float, result: str) -> None:
         """A call has its transcript; `engine` is `provider/model`."""

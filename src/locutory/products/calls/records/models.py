@@ -10,6 +10,12 @@ from sqlalchemy.orm import Mapped, mapped_column
 from locutory.kernel.clock import utc_now
 from locutory.kernel.db import TenantModel
 
+LOW_ASR = "asr_quality < 0.5"  # of the spec's quality gate (6.4); as text, for a partial index
+
+
+def _partial(name: str, *columns: str, where: str) -> Index:
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
 
 class CallRecord(TenantModel):
     """One call. `status` is the seed's milestone, `stage` and `stage_state` tell the rest."""
@@ -52,7 +58,10 @@ class CallRecord(TenantModel):
     summary_short: Mapped[str | None]
     partial: Mapped[bool] = mapped_column(default=False)
     degraded: Mapped[bool] = mapped_column(default=False)
+    asr_quality: Mapped[float | None]
     flags: Mapped[list[str]] = mapped_column(default=list)
+    tags: Mapped[list[str]] = mapped_column(default=list)
+    legal_hold: Mapped[bool] = mapped_column(default=False)
     custom: Mapped[dict[str, Any]] = mapped_column(default=dict)
     updated_at: Mapped[datetime] = mapped_column(default=utc_now, onupdate=utc_now)
     done_at: Mapped[datetime | None]
@@ -75,6 +84,21 @@ class CallRecord(TenantModel):
             "tenant_id",
             text("coalesce(sentiment_score, -2)"),
             "id",
+        ),
+        # the rest only finds the few calls of a rare value; see `queries.page`
+        Index("ix_calls_record_own", "tenant_id", "id"),
+        Index("ix_calls_record_stage", "tenant_id", "stage"),
+        Index("ix_calls_record_marks", "tenant_id", "degraded", "has_words"),
+        _partial("ix_calls_record_low_asr", "tenant_id", "id", where=LOW_ASR),
+        _partial(
+            "ix_calls_record_phone_hash",
+            *("tenant_id", "customer_phone_hash"),
+            where="customer_phone_hash IS NOT NULL",
+        ),
+        _partial(
+            "ix_calls_record_last4",
+            *("tenant_id", "phone_last4"),
+            where="phone_last4 IS NOT NULL",
         ),
     )
 
@@ -156,3 +180,69 @@ class CallAnalysis(TenantModel):
     meta: Mapped[dict[str, Any]]
 
     __table_args__ = (UniqueConstraint("call_id", "version"),)
+
+
+class StaleCall(TenantModel):
+    """A call whose read models must be made again.
+
+    `mark` changes with every change of the call: who made them anew removes the row only if it
+    still holds the mark that was read before.
+    """
+
+    __tablename__ = "calls_stale"
+
+    call_id: Mapped[UUID]
+    mark: Mapped[UUID]
+
+    __table_args__ = (
+        UniqueConstraint("call_id"),
+        Index("ix_calls_stale_tenant", "tenant_id", "id"),
+    )
+
+
+class CallTag(TenantModel):
+    """A tag of a call, for lists; the call's row shows the same tags."""
+
+    __tablename__ = "calls_tag"
+
+    call_id: Mapped[UUID]
+    tag: Mapped[str]
+
+    __table_args__ = (
+        UniqueConstraint("call_id", "tag"),
+        Index("ix_calls_tag_tag", "tenant_id", "tag", "call_id"),
+    )
+
+
+class CallComment(TenantModel):
+    """What somebody noted on a call, redacted; `at_ms` is the place in the recording."""
+
+    __tablename__ = "calls_comment"
+
+    call_id: Mapped[UUID]
+    author: Mapped[str]
+    author_name: Mapped[str]
+    at_ms: Mapped[int | None]
+    text: Mapped[str]
+
+    __table_args__ = (Index("ix_calls_comment_call", "call_id", "id"),)
+
+
+class CallBulk(TenantModel):
+    """One deed on many calls, with how far it is.
+
+    The calls are those of the moment when it was asked for. `refused` is `[{callid, code,
+    detail}]`, the first hundred.
+    """
+
+    __tablename__ = "calls_bulk"
+
+    action: Mapped[str]
+    params: Mapped[dict[str, Any]]
+    actor: Mapped[str]
+    callids: Mapped[list[str]]
+    total: Mapped[int]
+    position: Mapped[int] = mapped_column(default=0)
+    refused_count: Mapped[int] = mapped_column(default=0)
+    refused: Mapped[list[Any]] = mapped_column(default=list)
+    finished_at: Mapped[datetime | None]

@@ -1,6 +1,10 @@
-"""The manifest of calls' records and roles."""
+"""The manifest of calls' records."""
 
 from locutory.kernel.module import Module
-from locutory.products.calls.records import routes
+from locutory.products.calls.records import bulk, handlers, routes
+from locutory.products.calls.records.service import many
 
-module = Module(name="calls.records", router=routes.router)
+for action in many.ACTIONS:
+    bulk.register(action)
+
+module = Module(name="calls.records", router=routes.router, jobs=handlers.JOBS)

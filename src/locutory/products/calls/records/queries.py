@@ -1,8 +1,6 @@
 """SELECTs on calls, by name. The session adds the tenant."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,9 +10,13 @@ from locutory.kernel.db import Session
 from locutory.kernel.db.base import table_of
 from locutory.kernel.paging import AnySelect, keyset
 from locutory.products.calls.records.contract import CallNotFound
+from locutory.products.calls.records.filters import TOPIC, of_these
+from locutory.products.calls.records.filters import CallFilter as CallFilter
 from locutory.products.calls.records.models import (
     SORTS,
     CallAnalysis,
+    CallBulk,
+    CallComment,
     CallMetric,
     CallRecord,
     CallStageRun,
@@ -44,34 +46,9 @@ _LIST = (
     _R.degraded,
     _R.partial,
     _R.flags,
+    _R.tags,
     _R.updated_at,
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallFilter:
-    """What a list of calls is narrowed to; None does not narrow."""
-
-    from_: datetime | None = None
-    to: datetime | None = None
-    status: str | None = None
-    direction: str | None = None
-    agent: str | None = None
-    min_score: float | None = None
-    max_score: float | None = None
-
-    def apply(self, statement: AnySelect) -> AnySelect:
-        """The statement with these conditions; times are half-open."""
-        conditions = [
-            None if self.from_ is None else _R.started_at >= self.from_,
-            None if self.to is None else _R.started_at < self.to,
-            None if self.status is None else _R.status == self.status,
-            None if self.direction is None else _R.direction == self.direction,
-            None if self.agent is None else _R.agent_id == self.agent,
-            None if self.min_score is None else _R.overall_score >= self.min_score,
-            None if self.max_score is None else _R.overall_score <= self.max_score,
-        ]
-        return statement.where(*(c for c in conditions if c is not None))
 
 
 async def page(
@@ -83,17 +60,66 @@ async def page(
     after: tuple[Any, UUID] | None,
     limit: int,
 ) -> Sequence[Row[Any]]:
-    """Light rows, one more than `limit` if there are more; the last column is the sort value."""
+    """Light rows, one more than `limit` if there are more; the last column is the sort value.
+
+    If one of the conditions leaves few calls (`FEW`), these are fetched and sorted; else the
+    sort's index is walked, which then meets enough calls that fit.
+    """
     column = SORTS[sort]
-    statement = keyset(
-        where.apply(select(*_LIST, column.label("sort_value"))),
-        column=column,
-        id_column=_R.id,
-        after=after,
-        descending=descending,
-        limit=limit,
+    few = await where.few(db, sort)
+    if few is None:
+        statement = keyset(
+            select(*_LIST, column.label("sort_value")).where(*where.conditions(db, sort)),
+            column=column,
+            id_column=_R.id,
+            after=after,
+            descending=descending,
+            limit=limit,
+        )
+        return (await db.execute(statement)).all()
+    keys = among(db, where, few, column)
+    found = sorted(((row[-1], row.id) for row in await db.execute(keys)), reverse=descending)
+    if after is not None:
+        found = [key for key in found if (key < after if descending else key > after)]
+    ids = [id_ for _, id_ in found[: limit + 1]]
+    light: AnySelect = select(*_LIST, column.label("sort_value")).where(_R.id.in_(ids))
+    by_id = {row.id: row for row in await db.execute(light)}
+    return [by_id[id_] for id_ in ids if id_ in by_id]
+
+
+def among(db: Session, where: CallFilter, few: Sequence[UUID], *columns: Any) -> AnySelect:
+    """Id, callid and `columns` of those of a few calls that the filter leaves.
+
+    The callid is asked for as no index has it beside other columns: SQLite would rather walk an
+    index of the whole tenant that has all it needs than look up a few rows.
+    """
+    statement: AnySelect = select(_R.id, _R.callid, *columns)
+    return statement.where(_R.id.in_(few), *where.conditions(db))
+
+
+async def chosen(db: Session, where: CallFilter, *, limit: int) -> Sequence[Row[Any]]:
+    """(id, callid) of the calls of a filter, newest first, `limit` at most."""
+    few = await where.few(db, "started_at")
+    statement: AnySelect
+    if few is not None:
+        statement = among(db, where, few)
+    else:
+        statement = select(_R.id, _R.callid).where(*where.conditions(db, "started_at"))
+    ordered = statement.order_by(_R.started_at.desc(), _R.id.desc())
+    return (await db.execute(ordered.limit(limit))).all()
+
+
+async def topics_of(db: Session, ids: Sequence[UUID]) -> dict[UUID, list[str]]:
+    """The topics of each of these calls, the largest share first."""
+    statement = select(TOPIC.c.call_id, TOPIC.c.topic_key).where(of_these(db, TOPIC, ids))
+    rows = await db.execute(
+        statement.order_by(TOPIC.c.share.desc(), TOPIC.c.topic_key),
+        execution_options={"fenced": True},
     )
-    return (await db.execute(statement)).all()
+    topics: dict[UUID, list[str]] = {}
+    for call_id, key in rows:
+        topics.setdefault(call_id, []).append(key)
+    return topics
 
 
 async def find(db: Session, callid: str) -> CallRecord | None:
@@ -117,17 +143,29 @@ async def is_known(db: Session, callid: str) -> bool:
     return found.first() is not None
 
 
-async def get(db: Session, callid: str) -> CallRecord:
-    """The call with the source system's id. Raises CallNotFound."""
-    record = await find(db, callid)
-    if record is None:
+async def get(
+    db: Session, callid: str, *, own: Sequence[str] | None = None, lock: bool = False
+) -> CallRecord:
+    """The call with the source system's id. Raises CallNotFound.
+
+    `own` are the agents whose calls the reader may see, None for all; `lock` holds the row for
+    this transaction.
+    """
+    statement = select(_R).where(_R.callid == callid)
+    record = await db.scalar(statement.with_for_update() if lock else statement)
+    if record is None or (own is not None and record.agent_id not in own):
         raise CallNotFound()
     return record
 
 
+async def find_by_id(db: Session, call_id: UUID) -> CallRecord | None:
+    """The call with our id."""
+    return await db.scalar(select(_R).where(_R.id == call_id))
+
+
 async def get_by_id(db: Session, call_id: UUID) -> CallRecord:
     """The call with our id. Raises CallNotFound."""
-    record = await db.scalar(select(_R).where(_R.id == call_id))
+    record = await find_by_id(db, call_id)
     if record is None:
         raise CallNotFound()
     return record
@@ -174,3 +212,47 @@ async def status_counts(db: Session) -> dict[str, int]:
     """How many calls stand at each milestone."""
     rows = await db.execute(select(_R.status, func.count()).group_by(_R.status))
     return dict(rows.all())
+
+
+async def transcript_versions(db: Session, call_id: UUID) -> Sequence[Row[Any]]:
+    """(version, epoch, origin, engine, created_at) of a call's transcripts, newest first."""
+    statement: AnySelect = select(
+        CallTranscript.version,
+        CallTranscript.epoch,
+        CallTranscript.origin,
+        CallTranscript.engine,
+        CallTranscript.created_at,
+    ).where(CallTranscript.call_id == call_id)
+    return (await db.execute(statement.order_by(CallTranscript.version.desc()))).all()
+
+
+async def next_run_no(db: Session, call_id: UUID) -> int:
+    """The number that the call's next run through the pipeline gets, from 1."""
+    statement = select(func.max(CallStageRun.run_no)).where(CallStageRun.call_id == call_id)
+    return (await db.scalar(statement) or 0) + 1
+
+
+async def comments(
+    db: Session, call_id: UUID, *, after: UUID | None, limit: int
+) -> Sequence[CallComment]:
+    """A call's comments in order of writing, one more than `limit` if there are more."""
+    statement = select(CallComment).where(CallComment.call_id == call_id)
+    if after is not None:
+        statement = statement.where(CallComment.id > after)
+    return (await db.scalars(statement.order_by(CallComment.id).limit(limit + 1))).all()
+
+
+async def bulk(db: Session, bulk_id: UUID) -> CallBulk | None:
+    """One deed on many calls."""
+    return await db.scalar(select(CallBulk).where(CallBulk.id == bulk_id))
+
+
+async def existing(db: Session, callids: Sequence[str]) -> set[str]:
+    """Which of these calls there are."""
+    return set((await db.scalars(select(_R.callid).where(_R.callid.in_(callids)))).all())
+
+
+async def owned(db: Session, callids: Sequence[str], own: Sequence[str]) -> set[str]:
+    """Which of these calls are those of the agents."""
+    statement = select(_R.callid).where(_R.callid.in_(callids), _R.agent_id.in_(own))
+    return set((await db.scalars(statement)).all())

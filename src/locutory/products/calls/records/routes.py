@@ -1,56 +1,90 @@
-"""Calls over HTTP."""
+"""Calls over HTTP: lists, one call, its stream. What is done to a call is in `deeds`."""
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import APIRouter, Header, Query, Request, Response
 
-from locutory.kernel.auth.contract import Access
-from locutory.kernel.auth.dependencies import (
-    SecuredRoute,
-    SettledPrincipal,
-    TheAuth,
-    access,
-    stream_access,
-)
+from locutory.kernel.auth.dependencies import SecuredRoute, SettledPrincipal, TheAuth
 from locutory.kernel.auth.service import businesses_of
+from locutory.kernel.crypto import Secrets
+from locutory.kernel.db import Storage
 from locutory.kernel.ratelimit import rate_limit
 from locutory.kernel.realtime import EventStream, Hub
-from locutory.products.calls.records import service
+from locutory.products.calls.businesses.roster import own_agents
+from locutory.products.calls.records import deeds, service
 from locutory.products.calls.records.schemas import (
     AcrossPage,
     AcrossQuery,
+    CallFacets,
     CallList,
+    CallNarrowing,
     CallPage,
     CallRead,
 )
+from locutory.products.calls.records.sight import OWN, READ, CallReader, CallStreamReader
 
 router = APIRouter(route_class=SecuredRoute, tags=["calls"], dependencies=[rate_limit("default")])
-Reader = Annotated[Access, access("calls:read")]
+
+
+def _secrets(request: Request) -> Secrets:
+    secrets: Secrets = request.app.state.services.get(Secrets)
+    return secrets
 
 
 @router.get("/call-records/{bid}/stream", response_class=EventStream, status_code=200)
 async def stream_calls(
     request: Request,
-    reader: Annotated[Access, stream_access("calls:read")],
+    reader: CallStreamReader,
     since: Annotated[int | None, Query(ge=0, description="the last event that you have")] = None,
     last_event_id: Annotated[int | None, Header(ge=0)] = None,
 ) -> EventStream:
     """What happens to this business's calls, as it happens (server-sent events)."""
     hub: Hub = request.app.state.hub
     position = since if last_event_id is None else last_event_id
-    return EventStream(hub, reader.tenant.id, since=position, accept=service.streamed)
+    return EventStream(
+        hub,
+        reader.tenant.id,
+        since=position,
+        accept=service.streamed,
+        narrow=service.narrowed(reader),
+    )
+
+
+@router.get("/call-records/{bid}/facets")
+async def count_call_facets(
+    request: Request, reader: CallReader, ask: Annotated[CallNarrowing, Query()]
+) -> CallFacets:
+    """How often each value occurs among the calls of a filter."""
+    return await service.count_facets(reader, ask, _secrets(request))
+
+
+router.include_router(deeds.bulk_router)
 
 
 @router.get("/call-records/{bid}")
-async def list_call_records(reader: Reader, ask: Annotated[CallList, Query()]) -> CallPage:
+async def list_call_records(
+    request: Request, reader: CallReader, ask: Annotated[CallList, Query()]
+) -> CallPage:
     """A page of a business's calls."""
-    return await service.list_calls(reader.db, ask)
+    return await service.list_calls(reader, ask, _secrets(request))
 
 
 @router.get("/call-records/{bid}/{callid}")
-async def get_call_record(reader: Reader, callid: str) -> CallRead:
-    """A call with its transcript, figures, analysis and stages."""
-    return await service.get_call(reader.db, callid)
+async def get_call_record(
+    response: Response,
+    reader: CallReader,
+    callid: str,
+    include: Annotated[
+        str | None, Query(max_length=200, description="sections, separated by commas")
+    ] = None,
+) -> CallRead:
+    """A call with its transcript, figures, analysis, scores, stages and recording."""
+    call, etag = await service.show_call(reader, callid, service.sections(include))
+    response.headers["etag"] = etag
+    return call
+
+
+router.include_router(deeds.router)
 
 
 async def list_calls(
@@ -60,8 +94,15 @@ async def list_calls(
     ask: Annotated[AcrossQuery, Query()],
 ) -> AcrossPage:
     """Calls across the businesses that you may see, newest first."""
-    inside = [m for m in await businesses_of(auth, principal) if "calls:read" in m.scopes]
-    return await service.list_across(request.app.state.storage, inside, ask)
+    storage: Storage = request.app.state.storage
+    inside = []
+    for membership in await businesses_of(auth, principal):
+        if READ in membership.scopes:
+            inside.append(service.Sight(membership.tenant, None))
+        elif OWN in membership.scopes:
+            db = storage.database(membership.tenant.id)
+            inside.append(service.Sight(membership.tenant, await own_agents(db, principal.id)))
+    return await service.list_across(storage, inside, ask)
 
 
 router.add_api_route("/calls", list_calls, methods=["GET"])

@@ -1,33 +1,103 @@
 """Wire shapes of calls, with the seed's field names."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
+from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer
+import orjson
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    model_validator,
+)
 
+from locutory.capabilities.interactions.contract import Role
 from locutory.kernel.clock import as_utc, rfc3339
-from locutory.products.calls.records.contract import Direction, Status
+from locutory.products.calls.records.contract import Direction, Stage, Status
 
 Moment = Annotated[datetime, PlainSerializer(rfc3339, return_type=str)]
 Limit = Annotated[datetime, AfterValidator(as_utc)]
+Key = Annotated[str, Field(min_length=1, max_length=200)]
+Tag = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60, pattern=r"^[^,\n]+$")
+]
+_MOST_CUSTOM_BYTES = 16 * 1024
 
 
-class CallList(BaseModel):
-    """How a list of calls is asked for. Unknown parameters are refused."""
+def _small(value: dict[str, Any]) -> dict[str, Any]:
+    try:
+        size = len(orjson.dumps(value))
+    except TypeError as error:  # half of a surrogate pair, a number beyond 64 bits
+        raise ValueError("not JSON that can be stored") from error
+    if size > _MOST_CUSTOM_BYTES:
+        raise ValueError(f"at most {_MOST_CUSTOM_BYTES} bytes as JSON")
+    return value
+
+
+class CallNarrowing(BaseModel):
+    """What a list of calls is narrowed to. Unknown parameters are refused."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
     from_: Annotated[Limit | None, Field(alias="from", description="first start, inclusive")] = None
     to: Annotated[Limit | None, Field(description="last start, exclusive")] = None
     status: Status | None = None
+    stage: Stage | None = None
     direction: Direction | None = None
-    agent: str | None = None
+    agent: Key | None = None
+    phone: Annotated[
+        str | None, Field(max_length=32, description="the last four digits, or all of them")
+    ] = None
     min_score: Annotated[float | None, Field(ge=0, le=100)] = None
     max_score: Annotated[float | None, Field(ge=0, le=100)] = None
+    sentiment: Literal["positive", "neutral", "negative"] | None = None
+    topic: Key | None = None
+    objection: Key | None = None
+    moment: Key | None = None
+    tag: Key | None = None
+    degraded: bool | None = None
+    low_asr: Annotated[bool | None, Field(description="whether the words are uncertain")] = None
+    has_text: bool | None = None
+    q: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=300,
+            description='words that one passage contains; "in quotes" as they stand',
+        ),
+    ] = None
+
+
+class CallList(CallNarrowing):
+    """How a list of calls is asked for."""
+
     sort: Literal["started_at", "score", "duration", "sentiment"] = "started_at"
     order: Literal["asc", "desc"] = "desc"
     limit: Annotated[int, Field(ge=1, le=200)] = 50
     cursor: str | None = None
+
+
+class FacetValue(BaseModel):
+    """A value and how many calls have it."""
+
+    value: str | bool
+    label: str | None
+    count: int
+
+
+class CallFacets(BaseModel):
+    """Counts by value over the calls of a filter.
+
+    `counted_up_to` is null where all were counted, else the newest so many.
+    """
+
+    counted: int
+    counted_up_to: int | None
+    facets: dict[str, list[FacetValue]]
 
 
 class CallRow(BaseModel):
@@ -52,7 +122,9 @@ class CallRow(BaseModel):
     has_words: bool
     degraded: bool
     partial: bool
+    topics: list[str]
     flags: list[str]
+    tags: list[str]
     updated_at: Moment
 
 
@@ -110,8 +182,20 @@ class TranscriptRead(BaseModel):
     turns: list[TurnRead]
 
 
+class AudioRead(BaseModel):
+    """Where the recording is played from; which one it is depends on the reader's rights."""
+
+    url: str
+    peaks_url: str
+    duration_s: float | None
+
+
+SECTIONS = ("transcript", "metrics", "analysis", "scores", "reviews", "stages", "audio")
+"""The parts of a call that `?include=` chooses from."""
+
+
 class CallRead(CallRow):
-    """A call whole."""
+    """A call whole; sections that were not asked for are empty."""
 
     id: str
     kind: str
@@ -122,6 +206,9 @@ class CallRead(CallRow):
     true_stereo: bool | None
     language: str | None
     epoch: int
+    transcript_version: int
+    asr_quality: float | None  # 0-1
+    legal_hold: bool
     custom: dict[str, Any]
     created_at: Moment
     done_at: Moment | None
@@ -129,7 +216,9 @@ class CallRead(CallRow):
     metrics: dict[str, Any] | None
     analysis: dict[str, Any] | None
     scores: list[dict[str, Any]]
+    reviews: list[dict[str, Any]]
     stages: list[StageRead]
+    audio: AudioRead | None
 
 
 class AcrossQuery(BaseModel):
@@ -141,7 +230,8 @@ class AcrossQuery(BaseModel):
     from_: Annotated[Limit | None, Field(alias="from", description="first start, inclusive")] = None
     to: Annotated[Limit | None, Field(description="last start, exclusive")] = None
     status: Status | None = None
-    agent: str | None = None
+    agent: Key | None = None
+    q: Annotated[str | None, Field(min_length=1, max_length=300)] = None
     limit: Annotated[int, Field(ge=1, le=200)] = 50
     cursor: str | None = None
 
@@ -157,3 +247,233 @@ class AcrossPage(BaseModel):
 
     items: list[AcrossRow]
     next_cursor: str | None
+
+
+class TranscriptFile(BaseModel):
+    """Which form and version of a transcript is asked for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    format: Literal["json", "txt", "srt", "vtt", "rttm"] = "json"
+    version: Annotated[int | None, Field(ge=1, le=2**31, description="the current one")] = None
+    raw: Annotated[bool, Field(description="the words unredacted; takes pii:read")] = False
+
+
+class VersionRead(BaseModel):
+    """A version of a transcript."""
+
+    version: int
+    epoch: int
+    origin: str
+    engine: str
+    created_at: Moment
+
+
+class TranscriptVersions(BaseModel):
+    """Every version, newest first; `current` is the one that counts."""
+
+    current: int
+    items: list[VersionRead]
+
+
+class TurnEdit(BaseModel):
+    """A correction of one turn. Split or merge, not both."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    idx: Annotated[int, Field(ge=0, le=2**31)]
+    text: Annotated[str, Field(max_length=20_000)] | None = None
+    role: Role | None = None
+    split_ms: Annotated[int, Field(ge=0, le=2**31)] | None = None
+    merge_next: bool = False
+
+
+class TranscriptEdit(BaseModel):
+    """Corrections of the version that the editor saw."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"base_version": 1, "edits": [{"idx": 3, "text": "Two crores."}]}]
+        },
+    )
+
+    base_version: Annotated[int, Field(ge=1, le=2**31)]
+    edits: Annotated[list[TurnEdit], Field(min_length=1, max_length=2000)]
+
+
+class SpeakersWrite(BaseModel):
+    """Who each speaker is, by the label that the transcript gives them."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"map": {"S1": "customer", "S2": "agent"}}]},
+    )
+
+    map: Annotated[dict[str, Role], Field(min_length=1, max_length=50)]
+    base_version: Annotated[int, Field(ge=1, le=2**31)] | None = None
+
+
+class CallUpdate(BaseModel):
+    """What is left out stays; `tags` replaces all tags, `custom` all own fields."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    tags: Annotated[list[Tag], Field(max_length=50)] = []
+    agent_id: Annotated[str, Field(min_length=1, max_length=128)] | None = None
+    agent_name: Annotated[str, Field(max_length=200)] | None = None
+    disposition: Annotated[str, Field(max_length=200)] | None = None
+    custom: Annotated[dict[str, Any], AfterValidator(_small)] = {}
+    legal_hold: bool = False
+
+
+class DeletionRead(BaseModel):
+    """The call is gone from lists and search; its files and other rows follow."""
+
+    callid: str
+    state: str
+
+
+class RetranscribeAsk(BaseModel):
+    """What is to be done otherwise this time."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{}, {"language": "hi"}]}
+    )
+
+    provider: Annotated[str, Field(min_length=1, max_length=50)] | None = None
+    language: Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] | None = None
+
+
+class RunRead(BaseModel):
+    """Where a call stands after it was sent through the pipeline again, or stopped."""
+
+    callid: str
+    status: str
+    stage: str
+    stage_state: str
+    epoch: int
+
+
+class CommentCreate(BaseModel):
+    """A note; `at_ms` is the place in the recording. Personal data is redacted."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
+    at_ms: Annotated[int, Field(ge=0, le=2**31)] | None = None
+
+
+class CommentRead(BaseModel):
+    """A note on a call."""
+
+    id: UUID
+    author: str
+    text: str
+    at_ms: int | None
+    created_at: Moment
+
+
+class CommentPage(BaseModel):
+    """Notes in order of writing."""
+
+    items: list[CommentRead]
+    next_cursor: str | None
+
+
+class AttemptRead(BaseModel):
+    """A run of a job that did not end well."""
+
+    at: Moment
+    error_class: str
+    error_code: str
+    error_detail: str
+
+
+class TimelineJob(BaseModel):
+    """A job of the call."""
+
+    id: UUID
+    stage: str
+    run_no: int
+    state: str
+    attempts: int
+    queued_at: Moment
+    due_at: Moment
+    started_at: Moment | None
+    finished_at: Moment | None
+    failures: list[AttemptRead]
+
+
+class Timeline(BaseModel):
+    """What the pipeline did with a call: the stages' runs, and the jobs behind them."""
+
+    callid: str
+    status: str
+    stage: str
+    stage_state: str
+    runs: list[StageRead]
+    jobs: list[TimelineJob]
+
+
+class Peaks(BaseModel):
+    """Loudness for a picture: per channel `min, max, min, max, ...` of -127 to 127."""
+
+    channels: int
+    per_s: int
+    data: list[list[int]]
+
+
+class BulkAsk(BaseModel):
+    """A deed on many calls: those of `filter`, or those of `callids`.
+
+    `confirm_count` is how many these are, as the caller believes.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "action": "tag",
+                    "params": {"add": ["audit"]},
+                    "filter": {"status": "done", "max_score": 50},
+                    "confirm_count": 12,
+                }
+            ]
+        },
+    )
+
+    action: Annotated[str, Field(min_length=1, max_length=50)]
+    params: dict[str, Any] = {}
+    filter: CallNarrowing | None = None
+    callids: Annotated[list[Key], Field(min_length=1, max_length=10_000)] | None = None
+    confirm_count: Annotated[int, Field(ge=0, le=2**31)]
+
+    @model_validator(mode="after")
+    def _either(self) -> Self:
+        if (self.filter is None) == (self.callids is None):
+            raise ValueError("give either filter or callids")
+        return self
+
+
+class BulkRefusal(BaseModel):
+    """A call to which it was not done."""
+
+    callid: str
+    code: str
+    detail: str
+
+
+class BulkRead(BaseModel):
+    """How far a deed on many calls is; the first hundred refusals."""
+
+    job_id: UUID
+    action: str
+    state: str  # queued | running | done
+    total: int
+    done: int
+    refused: int
+    refusals: list[BulkRefusal]
+    created_at: Moment
+    finished_at: Moment | None

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from locutory.kernel.errors import InvalidError
+from locutory.products.calls.pipeline.contract import AudioRef
 from locutory.products.calls.records.contract import Direction
 
 CALLID = re.compile(r"[A-Za-z0-9._:@+-]{1,128}")
@@ -21,14 +22,6 @@ class Outcome(StrEnum):
     UPDATED = "updated"
     DUPLICATE = "duplicate"
     SOURCE_CHANGED = "source_changed"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AudioRef:
-    """Recorded audio that is in the blob store already."""
-
-    key: str
-    sha256: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,16 +15,17 @@ from locutory.kernel.db import Database, Session, Storage
 from locutory.kernel.failpoints import failpoint
 from locutory.kernel.services import Services
 from locutory.kernel.settings import Settings
-from locutory.products.calls.records.contract import Direction
-from locutory.products.calls.sources.contract import AudioRef, CallOffer, Taken
-from locutory.products.calls.sources.folder import Recording
-from locutory.products.calls.sources.service import take
-from locutory.products.calls.sources.uploads import (
+from locutory.products.calls.pipeline.contract import AudioRef
+from locutory.products.calls.pipeline.uploads import (
     MAX_SIDECAR_BYTES,
     keep_audio,
     keep_sidecar,
     spooled_file,
 )
+from locutory.products.calls.records.contract import Direction
+from locutory.products.calls.sources.contract import CallOffer, Taken
+from locutory.products.calls.sources.folder import Recording
+from locutory.products.calls.sources.service import take
 
 OPERATOR = "operator:local"
 

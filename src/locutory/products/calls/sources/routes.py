@@ -15,6 +15,7 @@ from locutory.kernel.idempotency import Idempotent
 from locutory.kernel.ratelimit import rate_limit
 from locutory.kernel.services import Services
 from locutory.kernel.settings import Settings
+from locutory.products.calls.pipeline.service.backlog import Backlog
 from locutory.products.calls.records.contract import Direction
 from locutory.products.calls.records.counting import CallCounters
 from locutory.products.calls.sources import service
@@ -39,6 +40,7 @@ async def push_calls(
 ) -> Response:
     """Register 1 to 500 finished calls; each is judged for itself."""
     services: Services = request.app.state.services
+    await services.get(Backlog).require_room(feeder.tenant.id)
     gate, secrets = services.get(HttpClient).gate, services.get(Secrets)
     items = [service.judge(item, gate) for item in data.calls]
     actor = feeder.principal.key
@@ -72,6 +74,7 @@ async def upload_audio(
     """Upload a recording, with its transcript if there is one."""
     services: Services = request.app.state.services
     settings: Settings = request.app.state.settings
+    await services.get(Backlog).require_room(feeder.tenant.id)
     upload = service.described(
         callid=callid,
         direction=direction,
@@ -113,6 +116,7 @@ async def update_call(
     if not inside.allows("calls:ingest"):
         raise ScopeMissing
     services: Services = request.app.state.services
+    await services.get(Backlog).require_room(inside.tenant.id)
     storage: Storage = request.app.state.storage
     secrets = services.get(Secrets)
     db = storage.database(inside.tenant.id)

@@ -26,25 +26,31 @@ from locutory.kernel.failpoints import failpoint
 from locutory.kernel.http.gate import Gate, UrlBlockedError
 from locutory.kernel.http_errors import faults
 from locutory.kernel.ids import new_id
-from locutory.kernel.jobs import JobSpec, enqueue
+from locutory.kernel.jobs import enqueue
+from locutory.products.calls.pipeline.addresses import audio_url, note_blocked, sealed_url
+from locutory.products.calls.pipeline.contract import NO_RECORDING, first_job
+from locutory.products.calls.pipeline.filters import Facts, Filters, refusal
+from locutory.products.calls.pipeline.queries import intake_filters
+from locutory.products.calls.pipeline.uploads import (
+    MAX_SIDECAR_BYTES,
+    keep_audio,
+    keep_sidecar,
+    spooled,
+)
 from locutory.products.calls.records import queries
-from locutory.products.calls.records.contract import CallUpserted, StageState, Status
+from locutory.products.calls.records.contract import CallUpserted, Stage, StageState, Status
+from locutory.products.calls.records.marks import mark_stale
 from locutory.products.calls.records.models import CallRecord
+from locutory.products.calls.records.phones import normalised
+from locutory.products.calls.records.service import runs
 from locutory.products.calls.sources.contract import CallOffer, Outcome, Taken, checked_callid
 from locutory.products.calls.sources.folder import callid_of
-from locutory.products.calls.sources.phones import normalised
 from locutory.products.calls.sources.schemas import (
     AudioTaken,
     CallPush,
     ItemResult,
     PushResult,
     Upload,
-)
-from locutory.products.calls.sources.uploads import (
-    MAX_SIDECAR_BYTES,
-    keep_audio,
-    keep_sidecar,
-    spooled,
 )
 
 _INSERT = insert(table_of(CallRecord))
@@ -65,11 +71,15 @@ async def take(
     """Register offered calls in this transaction; repeat an offer as often as you like.
 
     The same metadata changes nothing, other metadata updates the call, other audio flags it
-    `source_changed`. Raises CallidInvalid.
+    `source_changed`, unless the call failed for want of a recording: then it is heard afresh.
+    Raises CallidInvalid.
     """
     for offer in offers:
         checked_callid(offer.callid)
-    taken = [await _take_one(tx, offer, secrets) for offer in offers]
+    filters = await intake_filters(tx)
+    taken = [await _take_one(tx, offer, secrets, filters, actor) for offer in offers]
+    changed = [UUID(one.id) for one in taken if one.outcome is not Outcome.DUPLICATE]
+    await mark_stale(tx, *changed)
     await audit(
         tx,
         actor=actor,
@@ -118,14 +128,6 @@ async def admit(db: Database, push: CallPush, gate: Gate, *, actor: str) -> Call
         reason = error.detail
         await db.write(lambda tx: note_blocked(tx, push.callid, reason, actor=actor))
         raise
-
-
-async def note_blocked(tx: Session, callid: str, reason: str, *, actor: str) -> None:
-    """Write down that a call came with an address that leads where it must not.
-
-    The address itself stays out: it may carry a signature.
-    """
-    await audit(tx, actor=actor, action="url.blocked", object=f"call:{callid}", reason=reason)
 
 
 async def push(tx: Session, items: Sequence[Judged], *, actor: str, secrets: Secrets) -> PushResult:
@@ -211,15 +213,18 @@ def _rejected(item: Judged) -> ItemResult:
     return ItemResult(callid=item.callid, result="rejected", id=None, error=error)
 
 
-async def _take_one(tx: Session, offer: CallOffer, secrets: Secrets) -> Taken:
+async def _take_one(
+    tx: Session, offer: CallOffer, secrets: Secrets, filters: Filters, actor: str
+) -> Taken:
     digest = _digest(offer)
     if not await queries.is_known(tx, offer.callid):
-        return await _create(tx, offer, digest, secrets)
+        return await _create(tx, offer, digest, secrets, filters)
     record = await queries.get(tx, offer.callid)
     if record.source_hash == digest:
         return Taken(callid=record.callid, id=str(record.id), outcome=Outcome.DUPLICATE)
     outcome = Outcome.UPDATED
-    if _other_audio(record, offer, secrets):
+    mended = _mends(record, offer, secrets)
+    if _other_audio(record, offer, secrets) and not mended:
         outcome = Outcome.SOURCE_CHANGED
         record.flags = sorted({*record.flags, "source_changed"})
     else:
@@ -227,25 +232,35 @@ async def _take_one(tx: Session, offer: CallOffer, secrets: Secrets) -> Taken:
         for column, value in described.items():
             setattr(record, column, value)
         record.source_hash = digest
+    if mended:
+        record.audio_key = offer.audio.key if offer.audio else None
+        record.audio_sha256 = offer.audio.sha256 if offer.audio else None
+        if offer.audio is None and offer.audio_url is not None:
+            sealed = sealed_url(record.tenant_id, record.id, offer.audio_url, secrets)
+            record.audio_url_enc = sealed
+        await runs.retry(tx, record, actor=actor)
     await tx.flush()
     await emit(tx, CallUpserted(callid=record.callid, status=record.status, created=False))
     return Taken(callid=record.callid, id=str(record.id), outcome=outcome)
 
 
-async def _create(tx: Session, offer: CallOffer, digest: str, secrets: Secrets) -> Taken:
+async def _create(
+    tx: Session, offer: CallOffer, digest: str, secrets: Secrets, filters: Filters
+) -> Taken:
     id_, now = new_id(), utc_now()
-    worth_a_run = offer.audio or offer.audio_url or offer.sidecar_key
+    skipped = _why_skipped(offer, filters)
     row = {
         **_NEW,
         **_described(tx.tenant_id, id_, offer, secrets, flags=()),
+        "tags": [],
         "id": id_,
         "tenant_id": tx.tenant_id,
         "callid": offer.callid,
         "source_hash": digest,
         "started_at": offer.started_at or now,
-        "status": Status.PENDING if worth_a_run else Status.SKIPPED,
-        "status_reason": None if worth_a_run else "no_recording",
-        "stage_state": StageState.QUEUED if worth_a_run else StageState.SKIPPED,
+        "status": Status.SKIPPED if skipped else Status.PENDING,
+        "status_reason": skipped,
+        "stage_state": StageState.SKIPPED if skipped else StageState.QUEUED,
         "audio_key": offer.audio.key if offer.audio else None,
         "audio_sha256": offer.audio.sha256 if offer.audio else None,
         "sidecar_key": offer.sidecar_key,
@@ -254,22 +269,32 @@ async def _create(tx: Session, offer: CallOffer, digest: str, secrets: Secrets) 
         "updated_at": now,
     }
     if offer.audio is None and offer.audio_url is not None:
-        aad = _aad(tx.tenant_id, id_, "audio_url")
-        row["audio_url_enc"] = secrets.ring.encrypt(offer.audio_url, aad=aad)
+        row["audio_url_enc"] = sealed_url(tx.tenant_id, id_, offer.audio_url, secrets)
     # a bare row, not an object: half the work of taking a call in was the unit of work
     await tx.execute(_INSERT, row, execution_options={"fenced": True})
-    if worth_a_run:
+    if skipped is None:
         await enqueue(tx, first_job(id_, offer.callid))
     await emit(tx, CallUpserted(callid=offer.callid, status=row["status"], created=True))
     return Taken(callid=offer.callid, id=str(id_), outcome=Outcome.CREATED)
 
 
-def first_job(call_id: UUID, callid: str, run_no: int = 1) -> JobSpec:
-    """The job that a new call, or a call that is run again, begins with."""
-    return JobSpec(
-        kind="calls.transcribe",
-        payload={"call_id": str(call_id), "run_no": run_no},
-        subject=callid,
+def _why_skipped(offer: CallOffer, filters: Filters) -> str | None:
+    """Why a new call is not worked: it has nothing to hear, or the business's filters say so."""
+    if not (offer.audio or offer.audio_url or offer.sidecar_key):
+        return NO_RECORDING
+    started, ended = offer.started_at, offer.ended_at
+    duration_s = None
+    if started is not None and ended is not None and ended > started:
+        duration_s = (ended - started).total_seconds()
+    return refusal(
+        filters,
+        Facts(
+            callid=offer.callid,
+            direction=offer.direction,
+            disposition=offer.disposition,
+            agent_id=offer.agent_id,
+            duration_s=duration_s,
+        ),
     )
 
 
@@ -317,12 +342,11 @@ def _other_audio(record: CallRecord, offer: CallOffer, secrets: Secrets) -> bool
     return False
 
 
-def audio_url(record: CallRecord, secrets: Secrets) -> str:
-    """The address that the source gave. The record must have one."""
-    assert record.audio_url_enc is not None
-    return secrets.ring.decrypt(
-        record.audio_url_enc, aad=_aad(record.tenant_id, record.id, "audio_url")
-    ).decode()
+def _mends(record: CallRecord, offer: CallOffer, secrets: Secrets) -> bool:
+    """Whether a call that failed before it was heard gets another recording."""
+    unheard = record.status == Status.FAILED and record.stage == Stage.TRANSCRIBE
+    first = offer.audio is not None and record.audio_sha256 is None
+    return unheard and (first or _other_audio(record, offer, secrets))
 
 
 def _aad(tenant_id: UUID, id_: UUID, column: str) -> Aad:

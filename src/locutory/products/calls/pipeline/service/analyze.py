@@ -1,18 +1,23 @@
 """From a transcript to judgements: the agents run, their evidence is checked, one commit."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from locutory.capabilities.analysis.api import Analyst, Judged
-from locutory.capabilities.interactions.contract import Role, Transcript, Turn
+from locutory.capabilities.analysis.contract import Template
 from locutory.kernel.clock import utc_now
 from locutory.kernel.db import Session
 from locutory.kernel.events import emit
 from locutory.kernel.failpoints import failpoint
 from locutory.kernel.jobs import Context, JobSpec
-from locutory.kernel.provenance import Provenance, Source
+from locutory.kernel.settings import Settings
+from locutory.products.calls.agents.material import find_material
+from locutory.products.calls.findings import service as findings
 from locutory.products.calls.pipeline.contract import INDEX, NO_SPEECH
-from locutory.products.calls.pipeline.service.runs import call_of, note_run, run_no
+from locutory.products.calls.pipeline.queries import configured
+from locutory.products.calls.pipeline.service.runs import call_of, note_run, overrides, run_no
+from locutory.products.calls.pipeline.service.spending import agents_use, require_budget
 from locutory.products.calls.records import queries
 from locutory.products.calls.records.contract import (
     AnalysisReady,
@@ -22,73 +27,84 @@ from locutory.products.calls.records.contract import (
     Status,
 )
 from locutory.products.calls.records.counting import CallCounters
-from locutory.products.calls.records.models import CallAnalysis, CallTranscript
+from locutory.products.calls.records.marks import mark_stale
+from locutory.products.calls.records.models import CallAnalysis, CallRecord
+from locutory.products.calls.reviews.service.scores import store_engine_score
 
 _SHORT = 200
 
 
 async def analyze(ctx: Context) -> None:
-    """Run the stage for one call. Running it again for the same call changes nothing."""
+    """Run the stage for one call. Running it again for the same call changes nothing.
+
+    A call that is to be judged `again` has an analysis, which stays as an earlier version; agents
+    that are not named keep their results in the new one.
+    """
     began = utc_now()
+    again = ctx.payload.get("again")
     async with ctx.db.read() as session:
         record = await queries.get_by_id(session, call_of(ctx.job))
-        row = await queries.transcript(session, record.id, record.transcript_version)
-        metric = await queries.metric(session, record.id)
-    if record.status != Status.TRANSCRIBED or row is None:
+        config = (await configured(session)).config
+        if _waits(record, again):
+            await require_budget(session, config.budgets, Stage.ANALYZE)
+    material = await find_material(ctx.db, record) if _waits(record, again) else None
+    if material is None:
         return
-    transcript = transcript_of(row)
-    judged = await ctx.services.get(Analyst).judge(
-        transcript,
+    only = None if again is None else again["agents"]
+    analyst = ctx.services.get(Analyst)
+    if overrides(ctx).get("provider") == "rules":
+        analyst = replace(analyst, llm=None, _runners={})
+    judged = await analyst.judge(
+        material.transcript,
         db=ctx.db,
-        metrics={} if metric is None else metric.figures,
-        variables={
-            "call": {
-                "callid": record.callid,
-                "direction": record.direction,
-                "started_at": record.started_at.isoformat(),
-                "duration_s": (record.audio_ms or 0) / 1000,
-            },
-            "floor_agent": {"id": record.agent_id, "name": record.agent_name},
-        },
+        metrics=material.metrics,
+        variables=material.variables,
+        earlier=material.earlier,
+        only=only,
+        fresh=again is not None and again["force"],
     )
+    found = findings.Findings.of(judged.blob, judged.meta, material.moments)
     failpoint("calls.agents.done")
     following = JobSpec(
         kind=INDEX,
         payload={"call_id": str(record.id), "run_no": run_no(ctx)},
         subject=record.callid,
+        priority=ctx.job.priority,
     )
-    await ctx.finish(lambda tx: _save(tx, ctx, row.version, judged, began), following)
+    version, template = material.transcript_version, material.template
+
+    async def save(tx: Session) -> None:
+        record = await _save(tx, ctx, version, template, judged, began)
+        if record is None:
+            return
+        await findings.store_findings(tx, record, material.transcript, found)
+        failpoint("calls.analysis.before_commit")
+
+    await ctx.finish(save, following)
     failpoint("calls.analysis.saved")
-    await ctx.services.get(CallCounters).analyzed(record.tenant_id, judged.meta)
+    ran = {key: one for key, one in judged.meta.items() if only is None or key in only}
+    await ctx.services.get(CallCounters).analyzed(record.tenant_id, ran)
 
 
-def transcript_of(row: CallTranscript) -> Transcript:
-    """The redacted transcript as the shared word."""
-    return Transcript(
-        turns=tuple(
-            Turn(
-                idx=turn["idx"],
-                role=Role(turn["role"]),
-                text=turn["text"],
-                start_ms=turn["start_ms"],
-                end_ms=turn["end_ms"],
-                speaker=turn["speaker"],
-                channel=turn["channel"],
-                confidence=turn["confidence"],
-                flags=tuple(turn["flags"]),
-            )
-            for turn in row.turns
-        ),
-        duration_ms=row.duration_ms,
-        provenance=Provenance(source=Source(row.origin), engine=row.engine),
-        language=row.language,
-    )
+def _waits(record: CallRecord, again: dict[str, Any] | None) -> bool:
+    """Whether the call is still where this job was made for."""
+    if again is None:
+        return record.status == Status.TRANSCRIBED
+    return record.stage == Stage.ANALYZE and record.status in (Status.DONE, Status.FAILED)
 
 
 async def _save(
-    tx: Session, ctx: Context, transcript_version: int, judged: Judged, began: datetime
-) -> None:
+    tx: Session,
+    ctx: Context,
+    transcript_version: int,
+    template: Template,
+    judged: Judged,
+    began: datetime,
+) -> CallRecord | None:
     record = await queries.get_by_id(tx, call_of(ctx.job))
+    waits = _waits(record, ctx.payload.get("again"))
+    if not waits or record.transcript_version != transcript_version:
+        return None  # cancelled, or corrected meanwhile: the correction has its own job
     latest = await queries.latest_analysis(tx, record.id)
     version = 1 if latest is None else latest.version + 1
     tx.add(
@@ -100,9 +116,7 @@ async def _save(
             meta=judged.meta,
         )
     )
-    quality, sentiment = judged.blob.get("quality"), judged.blob.get("sentiment")
-    total = None if quality is None else quality["total"]
-    record.overall_score = None if total is None else round(total, 2)
+    sentiment = judged.blob.get("sentiment")
     record.sentiment_score = None if sentiment is None else sentiment["overall"]
     record.bant_score = (judged.blob.get("bant") or {}).get("score")
     record.summary_short = _short(judged.blob.get("summary"))
@@ -119,7 +133,19 @@ async def _save(
         engine=judged.engine,
         engine_ms=judged.engine_ms,
     )
+    tx.add(
+        agents_use(
+            record.id,
+            run_no(ctx),
+            judged.meta,
+            engine=judged.engine,
+            degraded=judged.degraded,
+            prices=ctx.services.get(Settings).prices,
+        )
+    )
     await tx.flush()
+    await store_engine_score(tx, record, template, judged.blob.get("quality"))
+    await mark_stale(tx, record.id)
     await emit(
         tx,
         AnalysisReady(
@@ -136,7 +162,7 @@ async def _save(
             stage_state=record.stage_state,
         ),
     )
-    failpoint("calls.analysis.before_commit")
+    return record
 
 
 def _short(summary: dict[str, Any] | None) -> str | None:

@@ -12,12 +12,16 @@ from locutory.kernel.http.gate import UrlBlockedError
 from locutory.kernel.jobs import Context
 from locutory.kernel.scratch import work_folder
 from locutory.kernel.settings import Settings
-from locutory.products.calls.pipeline.contract import AUDIO_TOO_LARGE, AUDIO_URL_EXPIRED
+from locutory.products.calls.pipeline.addresses import audio_url, note_blocked
+from locutory.products.calls.pipeline.contract import (
+    AUDIO_TOO_LARGE,
+    AUDIO_URL_EXPIRED,
+    AudioRef,
+)
+from locutory.products.calls.pipeline.disk import require_room
+from locutory.products.calls.pipeline.uploads import Spooled, keep_audio
 from locutory.products.calls.records import queries
 from locutory.products.calls.records.models import CallRecord
-from locutory.products.calls.sources.contract import AudioRef
-from locutory.products.calls.sources.service import audio_url, note_blocked
-from locutory.products.calls.sources.uploads import Spooled, keep_audio
 
 if TYPE_CHECKING:
     from locutory.kernel.http.fetching import Fetched
@@ -29,15 +33,17 @@ async def stored_audio(ctx: Context, record: CallRecord) -> AudioRef | None:
     """The recording's place in the store, fetched from its address if need be.
 
     None if the call has no recording. The URL's content is kept under its hash, so a second
-    fetch after a crash is the same file.
+    fetch after a crash is the same file. Raises DiskLow, besides what fetching raises.
     """
     if record.audio_key is not None:
         return AudioRef(key=record.audio_key, sha256=record.audio_sha256 or "")
     if record.audio_url_enc is None:
         return None
+    settings = ctx.services.get(Settings)
+    require_room(settings.data_dir, settings.pipeline.disk_stop)
     url = audio_url(record, ctx.services.get(Secrets))
     blobs = ctx.services.get(BlobStore)
-    async with work_folder(ctx.services.get(Settings).data_dir / "tmp") as folder:
+    async with work_folder(settings.data_dir / "tmp") as folder:
         path = folder / "recording"
         fetched = await _fetched(ctx, record, url, path)
         failpoint("calls.audio.fetched")

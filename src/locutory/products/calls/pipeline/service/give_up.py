@@ -13,22 +13,26 @@ from locutory.products.calls.records.contract import (
     StageState,
     Status,
 )
+from locutory.products.calls.records.marks import mark_stale
 
 
 async def give_up(tx: Session, job: Claimed, failure: Failure) -> None:
     """Mark the call failed, with the failure's own words, in the transaction that gives up.
 
-    Indexing that fails never takes `done` away; it shows as the stage's own state.
+    Indexing that fails, or judging anew, never takes `done` away; it shows as the stage's state.
     """
     stage = Stage(job.queue)
-    record = await queries.get_by_id(tx, call_of(job))
+    record = await queries.find_by_id(tx, call_of(job))
+    if record is None or record.status == Status.SKIPPED:
+        return  # deleted or cancelled meanwhile
     began = from_ms(job.created_ms)
     await note_run(tx, job, stage, StageState.DEAD, began=began, failure=failure)
     record.stage, record.stage_state = stage, StageState.DEAD
-    if stage is not Stage.INDEX:
+    if stage is not Stage.INDEX and record.status != Status.DONE:  # else it was judged anew
         record.status = Status.FAILED
         record.status_reason, record.status_detail = failure.code, failure.detail
     await tx.flush()
+    await mark_stale(tx, record.id)
     await emit(
         tx,
         CallStatusChanged(

@@ -1,12 +1,20 @@
 """Making a call findable."""
 
-from locutory.capabilities.knowledge.api import Filing, Knowledge, Note, prepare, store
+from typing import Any
+
+from locutory.capabilities.knowledge.api import (
+    Filing,
+    Knowledge,
+    Note,
+    prepare,
+    reindex_if_behind,
+    store,
+)
 from locutory.kernel.clock import utc_now
 from locutory.kernel.db import Session
 from locutory.kernel.events import emit
 from locutory.kernel.failpoints import failpoint
 from locutory.kernel.jobs import Context
-from locutory.products.calls.pipeline.service.analyze import transcript_of
 from locutory.products.calls.pipeline.service.runs import call_of, note_run
 from locutory.products.calls.records import queries
 from locutory.products.calls.records.contract import (
@@ -16,6 +24,8 @@ from locutory.products.calls.records.contract import (
     StageState,
     Status,
 )
+from locutory.products.calls.records.marks import mark_stale
+from locutory.products.calls.records.transcripts import transcript_of
 
 
 async def index(ctx: Context) -> None:
@@ -37,8 +47,7 @@ async def index(ctx: Context) -> None:
         "sentiment": record.sentiment_score,
     }
     knowledge = ctx.services.get(Knowledge)
-    summary = (analysis.analysis.get("summary") or {}).get("text") if analysis else None
-    notes = [Note(kind="analysis", text=summary)] if summary else []
+    notes = _notes(analysis.analysis) if analysis else []
     prepared = await prepare(knowledge, transcript, notes=notes)
     failpoint("calls.index.prepared")
     engine = knowledge.embedder.name
@@ -53,9 +62,11 @@ async def index(ctx: Context) -> None:
     async def save(tx: Session) -> None:
         current = await queries.get_by_id(tx, record.id)
         await store(tx, prepared, filing)
+        await reindex_if_behind(tx, knowledge, COLLECTION)
         current.stage_state = StageState.OK
         await note_run(tx, ctx.job, Stage.INDEX, StageState.OK, began=began, engine=engine)
         await tx.flush()
+        await mark_stale(tx, record.id)
         await emit(
             tx,
             CallStatusChanged(
@@ -69,3 +80,11 @@ async def index(ctx: Context) -> None:
 
     await ctx.finish(save)
     failpoint("calls.index.saved")
+
+
+def _notes(analysis: dict[str, Any]) -> list[Note]:
+    """What was written about the call: its summary, and what is to be done next."""
+    summary = (analysis.get("summary") or {}).get("text")
+    steps = [step.get("text") for step in analysis.get("next_steps") or []]
+    texts = [summary, "\n".join(step for step in steps if step)]
+    return [Note(kind="analysis", text=text) for text in texts if text]

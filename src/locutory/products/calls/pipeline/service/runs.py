@@ -55,6 +55,12 @@ def call_of(job: Claimed) -> UUID:
     return UUID(job.payload["call_id"])
 
 
+def overrides(ctx: Context) -> dict[str, str]:
+    """What a person asked to be done otherwise this time."""
+    asked: dict[str, str] = ctx.payload.get("overrides", {})
+    return asked
+
+
 def run_no(ctx: Context) -> int:
     """Which run of the call's pipeline this is, from 1."""
     return int(ctx.payload.get("run_no", 1))

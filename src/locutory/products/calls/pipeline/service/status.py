@@ -7,7 +7,14 @@ from locutory.kernel.db import Database
 from locutory.kernel.jobs.depths import Depth, depths, finished_since, served_queues
 from locutory.kernel.services import Services
 from locutory.kernel.settings import Settings
-from locutory.products.calls.pipeline.schemas import Blocked, PipelineStatus, QueueRead
+from locutory.products.calls.pipeline.contract import AlertState
+from locutory.products.calls.pipeline.queries import open_alerts
+from locutory.products.calls.pipeline.schemas import (
+    AlertRead,
+    Blocked,
+    PipelineStatus,
+    QueueRead,
+)
 from locutory.products.calls.records import queries
 from locutory.products.calls.records.contract import Stage, Status
 
@@ -19,22 +26,24 @@ async def status(db: Database, services: Services) -> PipelineStatus:
     silent_s = services.get(Settings).jobs.silent_s
     async with db.read() as session:
         counts = await queries.status_counts(session)
-        found = await depths(session, session.tenant_id)
+        found = await depths(session, session.tenant_id, list(Stage))
         recent = await finished_since(session, session.tenant_id, _MINUTES_S)
         hour = await finished_since(session, session.tenant_id, _HOUR_S)
         served = await served_queues(session, silent_s)
-    left = sum(depth.ready + depth.running for depth in found.values())
-    pace = sum(recent.values()) / _MINUTES_S
+        alerts = [a for a in await open_alerts(session) if a.state == AlertState.FIRING]
+    left = sum(d.ready + d.running + d.waiting + d.retry for d in found.values())
+    pace = sum(recent.get(stage, 0) for stage in Stage) / _MINUTES_S
     model = services.find(LLM)
     return PipelineStatus(
         watermarks=[],
         status_counts={status: counts.get(status, 0) for status in Status},
-        queues={stage: _read(found.get(stage, Depth())) for stage in Stage},
+        queues={stage: _read(found[stage]) for stage in Stage},
         throughput={
             "5m": recent.get(Stage.ANALYZE, 0),
             "1h": hour.get(Stage.ANALYZE, 0),
         },
         eta_s=0.0 if left == 0 else (left / pace if pace else None),
+        lead_filter="off",
         providers={
             "stt": services.get(STTProvider).name,
             "llm": "locutory-rules/1" if model is None else f"{model.name}/{model.model}",
@@ -50,6 +59,7 @@ async def status(db: Database, services: Services) -> PipelineStatus:
             for name, depth in found.items()
             if depth.gate is not None
         ],
+        alerts=[AlertRead.model_validate(alert) for alert in alerts],
         workers=set(Stage) <= served,
     )
 
@@ -58,7 +68,7 @@ def _read(depth: Depth) -> QueueRead:
     return QueueRead(
         ready=depth.ready,
         running=depth.running,
-        waiting=0,
+        waiting=depth.waiting,
         retry=depth.retry,
         blocked=depth.ready if depth.gate else 0,
         dead=depth.dead,

@@ -1,7 +1,7 @@
 """From a recording to turns: fetch, listen, words, roles, figures, redaction, one commit."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,6 @@ from locutory.engines.stt import (
     Heard,
     Part,
     SidecarInvalidError,
-    STTProvider,
     STTRequest,
     STTResult,
     listen,
@@ -26,22 +25,33 @@ from locutory.kernel.clock import utc_now
 from locutory.kernel.cpu import CpuPool
 from locutory.kernel.crypto import Aad, Secrets
 from locutory.kernel.db import Session
+from locutory.kernel.errors import InputError
 from locutory.kernel.events import emit
 from locutory.kernel.failpoints import failpoint
 from locutory.kernel.jobs import Context, JobSpec
 from locutory.kernel.provenance import Provenance, Source
 from locutory.kernel.redact import Redactor
+from locutory.kernel.settings import Settings
+from locutory.products.calls.pipeline.config import PipelineConfig
 from locutory.products.calls.pipeline.contract import (
     ANALYZE,
     MIN_AUDIO_MS,
     NO_SPEECH,
+    TOO_SHORT,
     SidecarUnusable,
 )
+from locutory.products.calls.pipeline.filters import refusal
 from locutory.products.calls.pipeline.gate import Gated, inspect
 from locutory.products.calls.pipeline.mapping import to_transcript
 from locutory.products.calls.pipeline.metrics import CallMetrics, measure
+from locutory.products.calls.pipeline.models import CallUsage
+from locutory.products.calls.pipeline.queries import configured
 from locutory.products.calls.pipeline.service.fetch import stored_audio
-from locutory.products.calls.pipeline.service.runs import call_of, note_run, run_no
+from locutory.products.calls.pipeline.service.letters import speech_engine
+from locutory.products.calls.pipeline.service.refilter import facts_of
+from locutory.products.calls.pipeline.service.runs import call_of, note_run, overrides, run_no
+from locutory.products.calls.pipeline.service.spending import require_budget, speech_use
+from locutory.products.calls.pipeline.uploads import kept_sidecar
 from locutory.products.calls.records import queries
 from locutory.products.calls.records.contract import (
     CallStatusChanged,
@@ -51,8 +61,8 @@ from locutory.products.calls.records.contract import (
     TranscriptReady,
 )
 from locutory.products.calls.records.counting import CallCounters
+from locutory.products.calls.records.marks import mark_stale
 from locutory.products.calls.records.models import CallMetric, CallRecord, CallTranscript
-from locutory.products.calls.sources.uploads import kept_sidecar
 
 log = structlog.get_logger(__name__)
 _WAITING = (Status.PENDING, Status.FAILED)
@@ -96,7 +106,14 @@ async def transcribe(ctx: Context) -> None:
     began = utc_now()
     async with ctx.db.read() as session:
         record = await queries.get_by_id(session, call_of(ctx.job))
-    if record.status not in _WAITING:
+        config = (await configured(session)).config
+        if record.status not in _WAITING:
+            return
+        why = refusal(config.filters, facts_of(record))
+        if why is None:
+            await require_budget(session, config.budgets, Stage.TRANSCRIBE)
+    if why is not None:
+        await _skip(ctx, None, began, why)
         return
     audio = await stored_audio(ctx, record)
     if audio is None:
@@ -106,18 +123,25 @@ async def transcribe(ctx: Context) -> None:
         async with blobs.local_copy(audio.key) as path:
             sound = await _listen(ctx, path)
             failpoint("calls.audio.heard")
-            if sound.probe.duration_ms < MIN_AUDIO_MS:
-                await _skip(ctx, sound, began)
+            why = _unheard(record, sound, config)
+            if why is not None:
+                await _skip(ctx, sound, began, why)
                 return
             words = await _words(ctx, record, sound, path)
     failpoint("calls.stt.done")
-    draft = _draft(record, sound, words)
+    draft = _draft(record, sound, words, config)
+    spoken = replace(facts_of(record), language=draft.transcript.language)
+    why = refusal(config.filters, spoken)
+    if why is not None:
+        await _skip(ctx, sound, began, why, draft)
+        return
     following = JobSpec(
         kind=ANALYZE,
         payload={"call_id": str(record.id), "run_no": run_no(ctx)},
         subject=record.callid,
+        priority=ctx.job.priority,
     )
-    await ctx.finish(lambda tx: _save(tx, ctx, draft, began), following)
+    await ctx.finish(lambda tx: _save(tx, ctx, draft, began, epoch=record.epoch), following)
     failpoint("calls.transcript.saved")
     counted = "ok" if draft.transcript.has_words else "no_words"
     await ctx.services.get(CallCounters).transcribed(
@@ -125,9 +149,25 @@ async def transcribe(ctx: Context) -> None:
     )
 
 
-async def _listen(ctx: Context, path: Path) -> Sound:
-    probe, heard = await ctx.services.get(CpuPool).run(listen, path)
+async def _listen(ctx: Context, path: Path) -> Sound | None:
+    """The recording's own story; None if it is told by another engine that a person chose."""
+    try:
+        probe, heard = await ctx.services.get(CpuPool).run(listen, path)
+    except InputError:
+        if overrides(ctx).get("provider", "embedded") == "embedded":
+            raise
+        return None
     return Sound(probe=probe, heard=heard)
+
+
+def _unheard(record: CallRecord, sound: Sound | None, config: PipelineConfig) -> str | None:
+    """Why a recording is not worth its words, now that its length is known."""
+    if sound is None:
+        return None
+    if sound.probe.duration_ms < MIN_AUDIO_MS:
+        return TOO_SHORT
+    duration_s = sound.probe.duration_ms / 1000
+    return refusal(config.filters, replace(facts_of(record), duration_s=duration_s))
 
 
 async def _words(ctx: Context, record: CallRecord, sound: Sound | None, path: Path | None) -> Words:
@@ -135,10 +175,10 @@ async def _words(ctx: Context, record: CallRecord, sound: Sound | None, path: Pa
     sidecar = await _sidecar(ctx, record, sound)
     if isinstance(sidecar, Words):
         return sidecar
-    if sound is None or path is None:
+    if path is None:
         raise SidecarUnusable
-    engine = ctx.services.get(STTProvider)
-    if engine.name == "embedded" or sound.no_speech:
+    engine = speech_engine(ctx.services, overrides(ctx).get("provider"))
+    if sound is not None and (engine.name == "embedded" or sound.no_speech):
         return Words(
             result=_acoustic(sound),
             origin=Source.ACOUSTIC,
@@ -151,10 +191,13 @@ async def _words(ctx: Context, record: CallRecord, sound: Sound | None, path: Pa
         role="mixed",
         object_key=record.audio_key or "",
         path=path,
-        ms=sound.probe.duration_ms,
-        codec=sound.probe.codec,
+        ms=None if sound is None else sound.probe.duration_ms,
+        codec="" if sound is None else sound.probe.codec,
     )
-    result = await engine.transcribe(STTRequest(call_ref=str(record.id), parts=(part,)))
+    request = STTRequest(
+        call_ref=str(record.id), parts=(part,), language_hint=overrides(ctx).get("language")
+    )
+    result = await engine.transcribe(request)
     return Words(
         result=result,
         origin=Source.STT,
@@ -215,18 +258,22 @@ class Draft:
         return self.gated.transcript
 
 
-def _draft(record: CallRecord, sound: Sound | None, words: Words) -> Draft:
+def _draft(record: CallRecord, sound: Sound | None, words: Words, config: PipelineConfig) -> Draft:
+    side = config.agent_channel
     gated = inspect(
         to_transcript(
             words.result,
             direction=record.direction,
             agent_name=record.agent_name,
+            agent_channel=None if side == "auto" else side,
             provenance=Provenance(source=words.origin, engine=words.engine),
         ),
         None if sound is None else _speech(sound),
     )
     transcript = gated.transcript
-    redacted = Redactor().redact_turns([turn.text for turn in transcript.turns])
+    redacted = Redactor(keep=config.redaction.kept).redact_turns(
+        [turn.text for turn in transcript.turns]
+    )
     found: dict[str, int] = {}
     for one in redacted:
         for kind, count in one.found.items():
@@ -257,8 +304,10 @@ def _speech(sound: Sound) -> dict[int | None, list[tuple[int, int]]]:
     return heard
 
 
-async def _save(tx: Session, ctx: Context, draft: Draft, began: datetime) -> None:
+async def _save(tx: Session, ctx: Context, draft: Draft, began: datetime, *, epoch: int) -> None:
     record = await queries.get_by_id(tx, call_of(ctx.job))
+    if record.status not in _WAITING or record.epoch != epoch:
+        return  # cancelled meanwhile
     transcript, words, sound = draft.transcript, draft.words, draft.sound
     version = record.transcript_version + 1
     texts = [turn.text for turn in transcript.turns]
@@ -304,7 +353,7 @@ async def _save(tx: Session, ctx: Context, draft: Draft, began: datetime) -> Non
         flags.add(NO_SPEECH)
     record.flags = sorted(flags)
     record.transcript_version, record.has_words = version, transcript.has_words
-    record.language = transcript.language
+    record.language, record.asr_quality = transcript.language, draft.gated.asr_quality
     record.talk_ratio = draft.metrics.talk_ratio
     record.status, record.status_reason, record.status_detail = Status.TRANSCRIBED, None, None
     record.stage, record.stage_state = Stage.ANALYZE, StageState.QUEUED
@@ -317,7 +366,9 @@ async def _save(tx: Session, ctx: Context, draft: Draft, began: datetime) -> Non
         engine=words.engine,
         engine_ms=words.engine_ms,
     )
+    tx.add(_use(ctx, draft))
     await tx.flush()
+    await mark_stale(tx, record.id)
     await emit(
         tx,
         TranscriptReady(callid=record.callid, version=version, has_words=transcript.has_words),
@@ -349,17 +400,39 @@ def _sealed(ctx: Context, record: CallRecord, version: int, texts: list[str]) ->
     return ctx.services.get(Secrets).ring.encrypt(orjson.dumps(texts), aad=aad)
 
 
-async def _skip(ctx: Context, sound: Sound, began: datetime) -> None:
+async def _skip(
+    ctx: Context, sound: Sound | None, began: datetime, why: str, draft: Draft | None = None
+) -> None:
+    """End the call here; a `draft` was paid for, so its use is booked."""
+
     async def store(tx: Session) -> None:
         record = await queries.get_by_id(tx, call_of(ctx.job))
-        record.audio_ms, record.channels = sound.probe.duration_ms, sound.probe.channels
-        record.status, record.status_reason = Status.SKIPPED, "too_short"
+        if sound is not None:
+            record.audio_ms, record.channels = sound.probe.duration_ms, sound.probe.channels
+        if draft is not None:
+            record.language = draft.transcript.language
+            tx.add(_use(ctx, draft))
+        record.status, record.status_reason = Status.SKIPPED, why
         record.stage_state = StageState.SKIPPED
         await note_run(tx, ctx.job, Stage.TRANSCRIBE, StageState.SKIPPED, began=began)
         await tx.flush()
+        await mark_stale(tx, record.id)
         await emit(tx, _changed(record))
 
     await ctx.finish(store)
+    ctx.services.get(CallCounters).skipped(why)
+
+
+def _use(ctx: Context, draft: Draft) -> CallUsage:
+    sound, words = draft.sound, draft.words
+    return speech_use(
+        call_of(ctx.job),
+        run_no(ctx),
+        words.result,
+        heard_ms=draft.transcript.duration_ms if sound is None else sound.probe.duration_ms,
+        paid=words.origin is Source.STT,
+        prices=ctx.services.get(Settings).prices,
+    )
 
 
 def _changed(record: CallRecord) -> CallStatusChanged:

@@ -7,13 +7,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from locutory.engines.blobs import BlobStore
 from locutory.kernel.crypto import Aad, KeyRing
 from locutory.kernel.errors import TooLargeError
 from locutory.kernel.scratch import work_folder
-from locutory.products.calls.sources.contract import AudioRef
+from locutory.products.calls.pipeline.contract import AudioRef
+from locutory.products.calls.records.files import call_prefix
 
 MAX_SIDECAR_BYTES = 32 * 1024 * 1024
 _CHUNK = 1024 * 1024
@@ -57,11 +58,6 @@ def _copy(source: BinaryIO, path: Path, max_bytes: int) -> Spooled:
             digest.update(chunk)
             target.write(chunk)
     return Spooled(path, digest.hexdigest(), size)
-
-
-def call_prefix(tenant_id: UUID, callid: str) -> str:
-    """Where a call's files lie."""
-    return f"calls/{tenant_id}/{uuid5(tenant_id, callid)}"
 
 
 async def keep_audio(blobs: BlobStore, tenant_id: UUID, callid: str, file: Spooled) -> AudioRef:

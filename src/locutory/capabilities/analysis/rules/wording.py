@@ -1,0 +1,61 @@
+"""Vocabularies: patterns by section, from the files beside the rules.
+
+A file has sections `[name]`, one alternative of the section's pattern a line, `#` for comments, and
+a section `[fragments]` of lines `NAME = expression` that the others use as `{NAME}`.
+"""
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+
+from locutory.capabilities.analysis.rules.phrasing import pattern
+from locutory.kernel.words import fold
+
+_HEADING = re.compile(r"\[([a-z_.]+)\]")
+_FRAGMENT = re.compile(r"\{([A-Z_]+)\}")
+
+
+@cache
+def vocabulary(name: str) -> Mapping[str, re.Pattern[str]]:
+    """The sections of `vocabulary/<name>.txt`, for texts that went through `heard`."""
+    return compiled(_text(name))
+
+
+@cache
+def listed(name: str) -> frozenset[str]:
+    """The folded lines of `vocabulary/<name>.txt`."""
+    return frozenset(fold(line) for line in _text(name).splitlines() if not line.startswith("#"))
+
+
+def _text(name: str) -> str:
+    folder = files("locutory.capabilities.analysis.rules") / "vocabulary"
+    return (folder / f"{name}.txt").read_text(encoding="utf-8")
+
+
+def compiled(text: str) -> dict[str, re.Pattern[str]]:
+    """The patterns of a vocabulary's text by section. Raises KeyError for an unknown fragment."""
+    fragments: dict[str, str] = {}
+    sections: dict[str, list[str]] = {}
+    section = ""
+    for line in text.splitlines():
+        if not line.strip() or line.startswith("#"):
+            continue
+        if (
+            line.startswith("[")
+            and line.endswith("]")
+            and line[1:-1].replace(".", "_").isidentifier()
+        ):
+            section = line[1:-1]
+            sections.setdefault(section, [])
+        elif section == "fragments":
+            key, _, expression = line.partition(" = ")
+            fragments[key] = _filled(expression, fragments)
+        else:
+            sections[section].append(_filled(line, fragments))
+    sections.pop("fragments", None)
+    return {name: pattern(*lines) for name, lines in sections.items()}
+
+
+def _filled(expression: str, fragments: Mapping[str, str]) -> str:
+    return _FRAGMENT.sub(lambda found: fragments[found.group(1)], expression)

@@ -1,0 +1,73 @@
+"""Looking after a business's pipeline from the command line."""
+
+from rich.console import Console
+from rich.table import Table
+
+from locutory.app import Server, compose
+from locutory.kernel.auth import queries as tenants
+from locutory.kernel.auth.contract import TenantNotFound
+from locutory.kernel.db import Database
+from locutory.kernel.settings import Settings
+from locutory.products.calls.pipeline import service
+from locutory.products.calls.pipeline.contract import Action
+from locutory.products.calls.pipeline.schemas import (
+    Controlled,
+    LetterSelect,
+    Overrides,
+    PipelineStatus,
+    Redriven,
+)
+from locutory.products.calls.records.contract import Stage
+from locutory.products.calls.sources.operator import OPERATOR
+
+
+async def run_control(
+    settings: Settings, bid: str, action: Action, stage: Stage | None
+) -> Controlled:
+    """Tell a stage, or all. Raises TenantNotFound, StageDisabled."""
+    async with compose(settings).running(work=False) as server:
+        return await service.control(await _business(server, bid), action, stage, actor=OPERATOR)
+
+
+async def run_redrive(
+    settings: Settings, bid: str, select: LetterSelect, overrides: Overrides
+) -> Redriven:
+    """Queue dead jobs again. Raises TenantNotFound."""
+    async with compose(settings).running(work=False) as server:
+        db = await _business(server, bid)
+        return await service.redrive_many(db, server.services, select, overrides, actor=OPERATOR)
+
+
+async def run_status(settings: Settings, bid: str) -> PipelineStatus:
+    """How a business's calls stand. Raises TenantNotFound."""
+    async with compose(settings).running(work=False) as server:
+        return await service.status(await _business(server, bid), server.services)
+
+
+async def _business(server: Server, bid: str) -> Database:
+    async with server.storage.read(None) as session:
+        tenant = await tenants.find_tenant(session, bid)
+    if tenant is None:
+        raise TenantNotFound
+    return server.storage.database(tenant.id)
+
+
+def print_status(status: PipelineStatus) -> None:
+    """A table of the stages, and what holds them up."""
+    console = Console()
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("stage", "ready", "running", "waiting", "retry", "dead", "oldest"):
+        table.add_column(name, justify="left" if name == "stage" else "right")
+    for stage, depth in status.queues.items():
+        age = "" if depth.oldest_age_s is None else f"{depth.oldest_age_s:.0f} s"
+        counts = (depth.ready, depth.running, depth.waiting, depth.retry, depth.dead)
+        table.add_row(stage, *map(str, counts), age)
+    console.print(table)
+    calls = ", ".join(f"{count} {name}" for name, count in status.status_counts.items())
+    console.print(f"calls: {calls}", highlight=False)
+    for reason in status.blocked_reasons:
+        console.print(f"{reason.stage} is {reason.state}: {reason.code} {reason.detail}")
+    for alert in status.alerts:
+        console.print(f"{alert.severity}: {alert.key} {alert.about}: {alert.detail}")
+    if not status.workers:
+        console.print("nobody works the queues: locutory serve, or locutory worker")

@@ -1,0 +1,1 @@
+"""Figures over calls: read models kept by a task, and the views on them."""

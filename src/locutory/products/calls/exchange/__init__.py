@@ -1,0 +1,1 @@
+"""Taking calls out: exports as files."""

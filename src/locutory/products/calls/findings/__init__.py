@@ -1,0 +1,1 @@
+"""What is found in calls: objections, topics, moments."""

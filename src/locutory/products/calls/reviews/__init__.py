@@ -1,0 +1,1 @@
+"""Quality of calls: templates, scores, what people say of them, and how far they agree."""

@@ -1,0 +1,1 @@
+"""The use cases of scores and reviews, one subject a file."""
