@@ -1,6 +1,7 @@
 """The stream over a real socket: nothing missed, nothing twice, slow readers harm nobody."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.routing import Route
+from starlette.types import Message
 
 from locutory.kernel.db import Storage
 from locutory.kernel.events import Event, emit
@@ -114,6 +116,44 @@ async def test_a_position_that_is_no_longer_kept_gets_a_reset(storage: Storage) 
         writer.transport.abort()
 
     assert b"id: 3" in text
+
+
+async def test_who_read_further_in_the_table_than_the_hub_gets_nothing_twice(
+    storage: Storage,
+) -> None:
+    server = Server(storage)
+    channel = await server.hub.open(ONE)
+    for n in range(3):
+        await server.tell(n)
+    await server.sealer.seal()
+    sent: asyncio.Queue[Message] = asyncio.Queue()
+    stop, never = asyncio.Event(), asyncio.Event()
+
+    async def receive() -> Message:
+        await never.wait()
+        return {"type": "http.disconnect"}
+
+    async def read_until(text: bytes) -> list[int]:
+        seen = b""
+        while text not in seen:
+            seen += (await sent.get()).get("body", b"")
+        return [int(number) for number in re.findall(rb"^id: (\d+)", seen, re.MULTILINE)]
+
+    stream = EventStream(server.hub, ONE, since=0)
+    async with asyncio.timeout(20):
+        client = asyncio.create_task(stream({"type": "http"}, receive, sent.put))
+        before = await read_until(b"id: 3")
+        while not channel.idle:
+            await asyncio.sleep(0)
+        assert channel.last_seq == 0
+        await server.tell(3)
+        await server.sealer.seal()
+        hub = asyncio.create_task(server.hub.run(stop))
+        after = await read_until(b"id: 4")
+        stop.set()
+        await asyncio.gather(hub, client)
+
+    assert (before, after) == ([1, 2, 3], [4])
 
 
 async def test_a_reader_that_stalls_delays_nobody(storage: Storage) -> None:

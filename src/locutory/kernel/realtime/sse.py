@@ -139,7 +139,9 @@ class _Client:
             return
         if self.position >= last_seq:
             return
-        if self._narrow is not None:  # takes a look-up, for which there is no time here
+        # a look-up takes more than a moment; and who has caught up from the table may have read
+        # what the channel is only now told of, and needs less than the others
+        if self._narrow is not None or self.position >= frames[0].seq:
             self.wake()
             return
         message = joined.get(self._accept)
