@@ -23,6 +23,7 @@ from uuid import UUID, uuid4
 import httpx2
 import hypothesis
 import pytest
+import structlog
 from fastapi import FastAPI
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import OperationalError
@@ -39,6 +40,14 @@ assert app.MODULES, "every table is known before migrating"
 
 MACHINE = "postgresql+psycopg://postgres@127.0.0.1:5432/postgres"
 PASSWORD = "correct horse"
+
+# the default lays out every local of a failure, for seconds
+structlog.configure(
+    processors=[
+        *structlog.get_config()["processors"][:-1],
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 # how fast examples are made is the machine's affair, and no test depends on a time
 hypothesis.settings.register_profile(

@@ -1,22 +1,26 @@
 """What other modules add to a call's page: lists by name, registered in their manifests."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 from uuid import UUID
 
 from locutory.kernel.db import Session
 
-Part = Callable[[Session, UUID], Awaitable[list[dict[str, Any]]]]
+Parts = dict[str, list[dict[str, Any]]]
+Reader = Callable[[Session, UUID], Awaitable[Parts]]
 
-_PARTS: dict[str, Part] = {}
-
-
-def add_part(name: str, read: Part) -> None:
-    """Let `read` give a part of every call's page, by the call's id."""
-    _PARTS[name] = read
+_READERS: dict[tuple[str, ...], Reader] = {}
 
 
-async def part(name: str, session: Session, call_id: UUID) -> list[dict[str, Any]]:
-    """A part of a call's page; nothing where no module gives it."""
-    read = _PARTS.get(name)
-    return [] if read is None else await read(session, call_id)
+def add_parts(names: tuple[str, ...], read: Reader) -> None:
+    """Let `read` give these parts of every call's page, by the call's id, in one statement."""
+    _READERS[names] = read
+
+
+async def parts(asked: Collection[str], session: Session, call_id: UUID) -> Parts:
+    """Those of a call's parts that are asked for and that some module gives."""
+    found: Parts = {}
+    for names, read in _READERS.items():
+        if not set(names).isdisjoint(asked):
+            found |= await read(session, call_id)
+    return {name: rows for name, rows in found.items() if name in asked}

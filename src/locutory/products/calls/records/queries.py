@@ -1,10 +1,12 @@
 """SELECTs on calls, by name. The session adds the tenant."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, bindparam, func, select
+from sqlalchemy import Row, ScalarSelect, and_, bindparam, func, literal, select
+from sqlalchemy.orm import aliased
 
 from locutory.kernel.db import Session
 from locutory.kernel.db.base import table_of
@@ -156,6 +158,65 @@ async def get(
     if record is None or (own is not None and record.agent_id not in own):
         raise CallNotFound()
     return record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whole:
+    """A call with what there is one of; None where there is none, or it was not asked for."""
+
+    record: CallRecord
+    topics: list[str]
+    transcript: CallTranscript | None
+    metric: CallMetric | None
+    analysis: CallAnalysis | None
+
+
+async def whole(
+    db: Session,
+    callid: str,
+    *,
+    own: Sequence[str] | None = None,
+    transcript: bool = True,
+    metric: bool = True,
+    analysis: bool = True,
+) -> Whole:
+    """A call with its current transcript, figures and newest analysis, in one statement.
+
+    Raises CallNotFound; `own` is as in `get`.
+    """
+    text, figures, found = CallTranscript, CallMetric, CallAnalysis
+    any_ = aliased(found)
+    newest = select(func.max(any_.version)).where(any_.call_id == _R.id).scalar_subquery()
+    statement: AnySelect = (
+        select(_R, _topics(db), text, figures, found)
+        .outerjoin(
+            text,
+            and_(text.call_id == _R.id, text.version == _R.transcript_version, literal(transcript)),
+        )
+        .outerjoin(figures, and_(figures.call_id == _R.id, literal(metric)))
+        .outerjoin(found, and_(found.call_id == _R.id, found.version == newest, literal(analysis)))
+        .where(_R.callid == callid)
+    )
+    row = (await db.execute(statement)).one_or_none()
+    if row is None or (own is not None and row[0].agent_id not in own):
+        raise CallNotFound()
+    topics = row[1].split(_BETWEEN) if row[1] else []
+    return Whole(record=row[0], topics=topics, transcript=row[2], metric=row[3], analysis=row[4])
+
+
+_BETWEEN = "\x1f"  # the unit separator, which no key has
+
+
+def _topics(db: Session) -> ScalarSelect[str]:
+    """The keys of a call's topics in one text, the largest share first."""
+    mine = (
+        select(TOPIC.c.topic_key)
+        .where(TOPIC.c.tenant_id == db.tenant_id, TOPIC.c.call_id == _R.id)
+        .order_by(TOPIC.c.share.desc(), TOPIC.c.topic_key)
+        .correlate(_R)
+        .subquery()
+    )
+    return select(func.aggregate_strings(mine.c.topic_key, _BETWEEN)).scalar_subquery()
 
 
 async def find_by_id(db: Session, call_id: UUID) -> CallRecord | None:

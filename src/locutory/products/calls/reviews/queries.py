@@ -138,6 +138,22 @@ async def scores(db: Session, call_id: UUID) -> Sequence[CallScore]:
     return (await db.scalars(select(_S).where(_S.call_id == call_id).order_by(*order))).all()
 
 
+async def judgements(db: Session, call_id: UUID) -> tuple[list[CallScore], list[CallReview]]:
+    """A call's scores, in the order of `scores`, and its reviews, oldest first."""
+    # each with each: both are few, and a page of a call is read more often than it has reviews
+    statement: AnySelect = (
+        select(_S, _R)
+        .select_from(_C)
+        .outerjoin(_S, _S.call_id == _C.id)
+        .outerjoin(_R, _R.call_id == _C.id)
+        .where(_C.id == call_id)
+        .order_by(_S.current.desc(), _S.scored_at.desc(), _S.id, _R.id)
+    )
+    rows = (await db.execute(statement)).all()
+    scores, reviews = (dict.fromkeys(column) for column in zip(*rows, strict=True))
+    return [s for s in scores if s is not None], [r for r in reviews if r is not None]
+
+
 async def find_score(
     db: Session, call_id: UUID, template_id: UUID, source: ScoreSource
 ) -> CallScore | None:

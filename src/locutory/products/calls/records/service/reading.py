@@ -23,7 +23,7 @@ from locutory.products.calls.records.models import (
     CallStageRun,
     CallTranscript,
 )
-from locutory.products.calls.records.parts import part
+from locutory.products.calls.records.parts import parts
 from locutory.products.calls.records.phones import normalised
 from locutory.products.calls.records.schemas import (
     SECTIONS,
@@ -240,28 +240,23 @@ async def show_call(
 async def _read(
     db: Database, callid: str, include: frozenset[str], *, own: Sequence[str] | None = None
 ) -> tuple[CallRecord, CallRead]:
-    transcript = metric = analysis = None
     runs: Sequence[CallStageRun] = ()
-    scores: list[dict[str, Any]] = []
-    reviews: list[dict[str, Any]] = []
     async with db.read() as session:
-        record = await queries.get(session, callid, own=own)
-        topics = await queries.topics_of(session, [record.id])
-        if "transcript" in include:
-            version = record.transcript_version
-            transcript = await queries.transcript(session, record.id, version)
-        if "metrics" in include:
-            metric = await queries.metric(session, record.id)
-        if include & {"analysis", "scores"}:
-            analysis = await queries.latest_analysis(session, record.id)
-        if "scores" in include:
-            scores = await part("scores", session, record.id)
-        if "reviews" in include:
-            reviews = await part("reviews", session, record.id)
+        one = await queries.whole(
+            session,
+            callid,
+            own=own,
+            transcript="transcript" in include,
+            metric="metrics" in include,
+            analysis=not include.isdisjoint({"analysis", "scores"}),
+        )
+        record, analysis = one.record, one.analysis
+        judged = await parts(include, session, record.id)
         if "stages" in include:
             runs = await queries.stage_runs(session, record.id)
+    scores = judged.get("scores", [])
     call = CallRead(
-        **_light(record, topics.get(record.id)),
+        **_light(record, one.topics),
         id=str(record.id),
         kind=record.kind,
         ended_at=record.ended_at,
@@ -277,8 +272,8 @@ async def _read(
         custom=record.custom,
         created_at=record.created_at,
         done_at=record.done_at,
-        transcript=None if transcript is None else transcript_read(transcript),
-        metrics=None if metric is None else {**metric.figures, "basis": metric.basis},
+        transcript=None if one.transcript is None else transcript_read(one.transcript),
+        metrics=None if one.metric is None else {**one.metric.figures, "basis": one.metric.basis},
         analysis=(
             {**analysis.analysis, "_meta": analysis.meta}
             if analysis is not None and "analysis" in include
@@ -287,7 +282,7 @@ async def _read(
         scores=(
             scores or _scores(analysis) if analysis is not None and "scores" in include else scores
         ),
-        reviews=reviews,
+        reviews=judged.get("reviews", []),
         stages=[StageRead.model_validate(run) for run in runs],
         audio=None,
     )

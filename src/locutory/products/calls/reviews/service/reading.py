@@ -11,6 +11,7 @@ from locutory.kernel.paging import decode_cursor, encode_cursor
 from locutory.products.calls.records import queries as records
 from locutory.products.calls.records.contract import CallNotFound
 from locutory.products.calls.records.models import CallRecord
+from locutory.products.calls.records.parts import Parts
 from locutory.products.calls.reviews import queries
 from locutory.products.calls.reviews.contract import ReviewKind, ReviewState, allowed_steps
 from locutory.products.calls.reviews.models import CallReview
@@ -20,7 +21,7 @@ from locutory.products.calls.reviews.schemas import (
     ReviewQueue,
     ReviewRead,
 )
-from locutory.products.calls.reviews.service.scores import template_of_score
+from locutory.products.calls.reviews.service.scores import shown, template_of_score
 from locutory.products.calls.reviews.service.templates import parameters_of
 from locutory.products.calls.reviews.viewers import Viewer
 
@@ -79,20 +80,23 @@ async def queue(
     return ReviewPage(items=[review for _, review in page], next_cursor=next_cursor)
 
 
-async def in_brief(session: Session, call_id: UUID) -> list[dict[str, Any]]:
-    """A call's reviews for its page, which has more readers than graders: without answers."""
-    return [
-        {
-            "id": str(review.id),
-            "kind": review.kind,
-            "state": review.state,
-            "reviewer_id": None if review.reviewer_id is None else str(review.reviewer_id),
-            "total": None if review.kind == ReviewKind.CALIBRATION else review.total,
-            "due_at": rfc3339(review.due_at),
-            "submitted_at": None if review.submitted_at is None else rfc3339(review.submitted_at),
-        }
-        for review in await queries.reviews_of_call(session, call_id)
-    ]
+async def judged(session: Session, call_id: UUID) -> Parts:
+    """A call's scores and reviews for its page."""
+    scores, reviews = await queries.judgements(session, call_id)
+    return {"scores": shown(scores), "reviews": [_in_brief(review) for review in reviews]}
+
+
+def _in_brief(review: CallReview) -> dict[str, Any]:
+    """A review without answers: a call's page has more readers than graders."""
+    return {
+        "id": str(review.id),
+        "kind": review.kind,
+        "state": review.state,
+        "reviewer_id": None if review.reviewer_id is None else str(review.reviewer_id),
+        "total": None if review.kind == ReviewKind.CALIBRATION else review.total,
+        "due_at": rfc3339(review.due_at),
+        "submitted_at": None if review.submitted_at is None else rfc3339(review.submitted_at),
+    }
 
 
 def _for_agents(review: CallReview) -> bool:

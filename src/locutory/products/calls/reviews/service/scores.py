@@ -1,6 +1,6 @@
 """A call's scores: the engine's, what people say, and which of them counts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -148,13 +148,10 @@ def _fitting(template: Template, human: CallScore) -> dict[str, dict[str, Any]]:
     return kept
 
 
-async def scores_of(session: Session, call_id: UUID) -> list[dict[str, Any]]:
+def shown(scores: Iterable[CallScore]) -> list[dict[str, Any]]:
     """A call's scores for its page: the one that counts first, old templates' last."""
     rank = {ScoreSource.MERGED: 0, ScoreSource.AI: 1, ScoreSource.HUMAN: 2}
-    rows = sorted(
-        await queries.scores(session, call_id),
-        key=lambda row: (not row.current, rank[ScoreSource(row.source)]),
-    )
+    rows = sorted(scores, key=lambda row: (not row.current, rank[ScoreSource(row.source)]))
     return [_read(row) for row in rows]
 
 
