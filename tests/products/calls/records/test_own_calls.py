@@ -101,6 +101,41 @@ async def test_a_login_without_a_floor_agent_sees_nothing(house: "House") -> Non
     assert (await house.ask("GET", "/a", token=token)).status_code == 404
 
 
+async def test_search_and_chat_know_own_calls_only(house: "House") -> None:
+    roster = {"items": [{"external_id": "a-1", "name": "Asha"}]}
+    bid = house.resident.bid
+    await house.resident.ask("PUT", f"/businesses/{bid}/floor-agents", json=roster)
+    user_id, token = await house.person("asha", "floor_agent")
+    link = {"floor_agent": "a-1"}
+    await house.resident.ask("PATCH", f"/businesses/{bid}/users/{user_id}", json=link)
+    _, unlinked = await house.person("nobody", "floor_agent")
+    said = "The harbour villa has a garden with a pool."
+    await house.keep("mine", agent_id="a-1", said=[said])
+    await house.keep("his", agent_id="a-2", said=[said])
+
+    async def ask(path: str, who: str, **body: Any) -> dict[str, Any]:
+        reply = await house.resident.ask("POST", path, json=body, token=who)
+        assert reply.status_code == 200, reply.text
+        told: dict[str, Any] = reply.json()
+        return told
+
+    for path, body in ((f"/rag/{bid}", {}), ("/rag", {"bids": [bid]})):
+        found = await ask(f"{path}/search", token, query="villa garden pool", **body)
+        all_ = await ask(f"{path}/search", house.resident.token, query="villa garden pool", **body)
+        nothing = await ask(f"{path}/search", unlinked, query="villa garden pool", **body)
+        answer = await ask(f"{path}/chat", token, message="What does the villa have?", **body)
+        count = await ask(f"{path}/chat", token, message="How many calls were there?", **body)
+        named = await ask(
+            f"{path}/search", token, query="villa", filters={"callids": ["his"]}, **body
+        )
+
+        assert {hit["callid"] for hit in found["hits"]} == {"mine"}
+        assert {hit["callid"] for hit in all_["hits"]} == {"mine", "his"}
+        assert (nothing["hits"], named["hits"]) == ([], [])
+        assert {citation["callid"] for citation in answer["citations"]} == {"mine"}
+        assert [row["value"] for row in count["data"]["rows"]] == [1], count["data"]
+
+
 async def _events(house: "House", token: str) -> bytes:
     """What a stream says that begins at the log's start, until its client hangs up."""
     heard: list[bytes] = []

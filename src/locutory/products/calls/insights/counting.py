@@ -7,7 +7,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from locutory.capabilities.knowledge.contract import Aggregate
-from locutory.kernel.auth.contract import Access
 from locutory.kernel.clock import as_utc
 from locutory.kernel.db import Session
 from locutory.kernel.words import fold
@@ -27,13 +26,14 @@ from locutory.products.calls.insights.contract import (
 from locutory.products.calls.insights.periods import buckets
 from locutory.products.calls.insights.questions import may_count, understand
 from locutory.products.calls.insights.schemas import RagFilters
+from locutory.products.calls.records.sight import Reader
 
 
 @dataclass(frozen=True, slots=True)
 class Counting:
     """Counts rows of one business or several, a sentence each."""
 
-    readers: Sequence[Access]
+    readers: Sequence[Reader]
     filters: RagFilters
     now: datetime
 
@@ -62,7 +62,7 @@ class Counting:
             filter=_filter(counts[0], self.filters),
         )
 
-    async def _understood(self, reader: Access, question: str) -> Count | None:
+    async def _understood(self, reader: Reader, question: str) -> Count | None:
         """The count in the words of everybody, else in those of this business."""
         zone = ZoneInfo(reader.tenant.timezone)
         count = understand(question, self.now, zone)
@@ -73,8 +73,8 @@ class Counting:
         return None if count is None or _clash(count, self.filters) else count
 
 
-def call_set(filters: RagFilters) -> queries.CallSet:
-    """The calls that a request's filters leave."""
+def call_set(reader: Reader, filters: RagFilters) -> queries.CallSet:
+    """The calls that a request's filters leave of those that the reader may see."""
     bounds = [
         Bound(value=Value.SCORE, least=least, number=number)
         for least, number in ((True, filters.min_score), (False, filters.max_score))
@@ -90,7 +90,11 @@ def call_set(filters: RagFilters) -> queries.CallSet:
         bounds=tuple(bounds),
     )
     return queries.CallSet(
-        where=(where,), since=filters.from_, until=filters.to, callids=filters.callids
+        where=(where,),
+        since=filters.from_,
+        until=filters.to,
+        callids=filters.callids,
+        own=reader.own,
     )
 
 
@@ -117,10 +121,10 @@ async def _names(session: Session) -> Names:
 
 
 async def _figures(
-    reader: Access, count: Count, filters: RagFilters, now: datetime
+    reader: Reader, count: Count, filters: RagFilters, now: datetime
 ) -> list[Figure] | None:
     """The numbers that answer, in the order of the answer; None where there would be too many."""
-    calls = call_set(filters)
+    calls = call_set(reader, filters)
     async with reader.db.read() as session:
         found = await _in_period(session, count, calls, count.period, now, reader)
         if found is None or count.versus is None:
@@ -139,7 +143,7 @@ async def _in_period(
     calls: queries.CallSet,
     period: Period | None,
     now: datetime,
-    reader: Access,
+    reader: Reader,
 ) -> list[Figure] | None:
     if count.measure is not Measure.SHARE:
         return await _split(session, count, calls.that(count.where), period, now, reader)
@@ -161,7 +165,7 @@ async def _split(
     calls: queries.CallSet,
     period: Period | None,
     now: datetime,
-    reader: Access,
+    reader: Reader,
 ) -> list[Figure] | None:
     value = count.value if count.measure is Measure.AVERAGE else None
     if count.group is None:

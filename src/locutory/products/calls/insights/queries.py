@@ -58,12 +58,16 @@ _LABEL: ColumnElement[Any] = case(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallSet:
-    """The calls that are meant: all conditions hold. Times are of the start, half-open."""
+    """The calls that are meant: all conditions hold. Times are of the start, half-open.
+
+    `own` are the agents whose calls the reader may see, None for all.
+    """
 
     where: tuple[Where, ...] = ()
     since: datetime | None = None
     until: datetime | None = None
     callids: Sequence[str] | None = None
+    own: Sequence[str] | None = None
 
     def within(self, period: Period | None) -> "CallSet":
         """Those of them in a period."""
@@ -81,17 +85,24 @@ class CallSet:
     def is_everything(self) -> bool:
         """Whether nothing is left out."""
         bare = all(one == Where() for one in self.where)
-        return bare and (self.since, self.until, self.callids) == (None, None, None)
+        bounds = (self.since, self.until, self.callids, self.own)
+        return bare and all(bound is None for bound in bounds)
 
     def conditions(self, db: Session) -> list[ColumnElement[bool]]:
         """What a call must be."""
-        wanted = [one for where in self.where for one in _conditions(db, where)]
+        return [*(one for where in self.where for one in _conditions(db, where)), *self.bounds()]
+
+    def bounds(self) -> list[ColumnElement[bool]]:
+        """What a call must be, apart from `where`."""
+        wanted: list[ColumnElement[bool]] = []
         if self.since is not None:
             wanted.append(_R.started_at >= self.since)
         if self.until is not None:
             wanted.append(_R.started_at < self.until)
         if self.callids is not None:
             wanted.append(_R.callid.in_(self.callids))
+        if self.own is not None:
+            wanted.append(_R.agent_id.in_(self.own))
         return wanted
 
 
@@ -99,13 +110,7 @@ def callids_of(tenant_id: UUID, calls: CallSet) -> Select[str]:
     """A SELECT of the calls' ids, for a search that is narrowed to them. Without phrases."""
     statement = select(_R.callid).where(_R.tenant_id == tenant_id)
     wanted = [one for where in calls.where for one in _plain(where, tenant_id)]
-    if calls.since is not None:
-        wanted.append(_R.started_at >= calls.since)
-    if calls.until is not None:
-        wanted.append(_R.started_at < calls.until)
-    if calls.callids is not None:
-        wanted.append(_R.callid.in_(calls.callids))
-    return statement.where(*wanted)
+    return statement.where(*wanted, *calls.bounds())
 
 
 def _conditions(db: Session, where: Where) -> list[ColumnElement[bool]]:

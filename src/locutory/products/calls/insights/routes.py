@@ -25,11 +25,10 @@ from locutory.products.calls.insights.schemas import (
     SessionPage,
     StatusRead,
 )
-
-_SCOPE = "calls:read"
+from locutory.products.calls.records.sight import OWN, READ, CallReader, Reader, reader_of
 
 router = APIRouter(route_class=SecuredRoute, tags=["rag"], dependencies=[rate_limit("default")])
-Reader = Annotated[Access, access(_SCOPE)]
+WholeReader = Annotated[Access, access(READ)]
 Manager = Annotated[Access, access("calls:manage")]
 _STREAMED: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {}}}}
 
@@ -69,37 +68,37 @@ async def chat_across(
 
 
 @router.post("/rag/{bid}/search")
-async def search(reader: Reader, knowledge: TheKnowledge, ask: RagSearch) -> SearchRead:
+async def search(reader: CallReader, knowledge: TheKnowledge, ask: RagSearch) -> SearchRead:
     """Find passages in a business's calls by words and by likeness."""
     return await service.search(knowledge, [reader], ask)
 
 
 @router.post("/rag/{bid}/chat", response_model=ChatRead, responses=_STREAMED)
-async def chat(reader: Reader, knowledge: TheKnowledge, ask: RagChat) -> ChatRead | Response:
+async def chat(reader: CallReader, knowledge: TheKnowledge, ask: RagChat) -> ChatRead | Response:
     """Ask about a business's calls; answers cite what was said, counts come from all rows."""
     return await _answer(knowledge, [reader], ask)
 
 
 @router.get("/rag/{bid}/sessions")
-async def list_sessions(reader: Reader, ask: Annotated[SessionList, Query()]) -> SessionPage:
+async def list_sessions(reader: CallReader, ask: Annotated[SessionList, Query()]) -> SessionPage:
     """Your own chats about this business, the last used first."""
     return await service.list_sessions(reader, ask)
 
 
 @router.get("/rag/{bid}/sessions/{session_id}")
-async def get_session(reader: Reader, session_id: UUID) -> SessionDetail:
+async def get_session(reader: CallReader, session_id: UUID) -> SessionDetail:
     """One of your chats with its last twenty questions."""
     return await service.get_session(reader, session_id)
 
 
 @router.delete("/rag/{bid}/sessions/{session_id}", status_code=204)
-async def delete_session(reader: Reader, session_id: UUID) -> None:
+async def delete_session(reader: CallReader, session_id: UUID) -> None:
     """Delete one of your chats for good."""
     await service.delete_session(reader, session_id)
 
 
 @router.get("/rag/{bid}/status")
-async def get_index_status(reader: Reader, knowledge: TheKnowledge) -> StatusRead:
+async def get_index_status(reader: WholeReader, knowledge: TheKnowledge) -> StatusRead:
     """How much can be found, by which embedder, and how far behind the index is."""
     return await service.status(knowledge, reader)
 
@@ -111,7 +110,7 @@ async def reindex(manager: Manager, knowledge: TheKnowledge) -> ReindexRead:
 
 
 async def _answer(
-    knowledge: Knowledge, readers: Sequence[Access], ask: RagChat
+    knowledge: Knowledge, readers: Sequence[Reader], ask: RagChat
 ) -> ChatRead | Response:
     conversation = await service.converse(knowledge, readers, ask)
     if ask.stream:
@@ -122,13 +121,15 @@ async def _answer(
 
 async def _readers(
     request: Request, auth: TheAuth, principal: SettledPrincipal, bids: Bids
-) -> Sequence[Access]:
+) -> Sequence[Reader]:
     """The caller inside each business, each once. Raises TenantNotFound, ScopeMissing."""
     inside = [await auth.enter(principal, bid) for bid in dict.fromkeys(bids)]
-    if not all(one.allows(_SCOPE) for one in inside):
+    if not all(one.allows(READ) or one.allows(OWN) for one in inside):
         raise ScopeMissing
     storage = request.app.state.storage
     return [
-        Access(principal=one, tenant=one.tenant, db=storage.database(one.tenant.id))
+        await reader_of(
+            Access(principal=one, tenant=one.tenant, db=storage.database(one.tenant.id))
+        )
         for one in inside
     ]

@@ -51,11 +51,12 @@ from locutory.products.calls.insights.schemas import (
     TurnRead,
 )
 from locutory.products.calls.records.contract import COLLECTION
+from locutory.products.calls.records.sight import Reader
 
 _LIST_SORT = "updated_at:desc"
 
 
-async def search(knowledge: Knowledge, readers: Sequence[Access], ask: RagSearch) -> SearchRead:
+async def search(knowledge: Knowledge, readers: Sequence[Reader], ask: RagSearch) -> SearchRead:
     """The passages of the readers' calls that fit best."""
     began = time.perf_counter()
     hits = await search_places(knowledge, _places(readers, ask.filters), ask.query, limit=ask.limit)
@@ -91,7 +92,7 @@ class Conversation:
 
 
 async def converse(
-    knowledge: Knowledge, readers: Sequence[Access], ask: RagChat, *, clock: Clock = utc_now
+    knowledge: Knowledge, readers: Sequence[Reader], ask: RagChat, *, clock: Clock = utc_now
 ) -> Conversation:
     """Let a message about the readers' calls into its chat. Raises ChatSessionNotFound.
 
@@ -106,7 +107,7 @@ async def converse(
     return Conversation(knowledge, exchange, Counting(readers, ask.filters, clock()))
 
 
-async def list_sessions(reader: Access, ask: SessionList) -> SessionPage:
+async def list_sessions(reader: Reader, ask: SessionList) -> SessionPage:
     """The reader's own chats that began in this business."""
     after = None
     if ask.cursor is not None:
@@ -119,7 +120,7 @@ async def list_sessions(reader: Access, ask: SessionList) -> SessionPage:
     )
 
 
-async def get_session(reader: Access, session_id: UUID) -> SessionDetail:
+async def get_session(reader: Reader, session_id: UUID) -> SessionDetail:
     """One of the reader's chats. Raises ChatSessionNotFound."""
     chat, turns = await get_chat(reader.db, reader.principal.key, session_id)
     return SessionDetail(
@@ -127,7 +128,7 @@ async def get_session(reader: Access, session_id: UUID) -> SessionDetail:
     )
 
 
-async def delete_session(reader: Access, session_id: UUID) -> None:
+async def delete_session(reader: Reader, session_id: UUID) -> None:
     """Delete one of the reader's chats. Raises ChatSessionNotFound."""
     actor = reader.principal.key
 
@@ -174,7 +175,7 @@ async def reindex(knowledge: Knowledge, manager: Access) -> ReindexRead:
     return await manager.db.write(begin_it)
 
 
-def _places(readers: Sequence[Access], filters: RagFilters) -> list[Place]:
+def _places(readers: Sequence[Reader], filters: RagFilters) -> list[Place]:
     return [
         Place(
             db=reader.db,
@@ -186,9 +187,9 @@ def _places(readers: Sequence[Access], filters: RagFilters) -> list[Place]:
     ]
 
 
-def _narrowing(reader: Access, filters: RagFilters) -> Narrowing:
+def _narrowing(reader: Reader, filters: RagFilters) -> Narrowing:
     """The filters as a SELECT over calls; of named calls also their ids, for a summary of them."""
-    calls = call_set(filters)
+    calls = call_set(reader, filters)
     if calls.is_everything:
         return EVERYTHING
     named = None if filters.callids is None else tuple(filters.callids)
