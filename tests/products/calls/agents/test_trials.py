@@ -258,6 +258,45 @@ async def test_the_report_of_a_back_test_equals_a_hand_computation_on_ten_calls(
     assert "items" not in listed[0]["summary"]
 
 
+async def test_a_grader_is_held_against_what_reviewers_answered(house: "House") -> None:
+    strict = "Be strict."
+
+    def says(request: LLMRequest) -> str:
+        if "parameters" not in (request.schema or {})["properties"]:
+            return house.plain(request)
+        given = strict not in request.user
+        rows = [
+            {"key": key, "value": given, "reason": "", "evidence": []}
+            for key in ("introduction", "courtesy")
+        ]
+        return json.dumps({"parameters": rows})
+
+    house.says = says
+    answers = {
+        "a": [{"key": "introduction", "value": False}, {"key": "courtesy", "value": False}],
+        "b": [{"key": "introduction", "value": True}, {"key": "courtesy", "na": True}],
+    }
+    for callid in "abc":
+        await house.hear(callid, "Good morning.", "My parcel is late.", f"Call {callid}.")
+    for callid, given in answers.items():
+        review = {"answers": given, "state": "submitted"}
+        await house.told("POST", f"/call-records/6004/{callid}/reviews", 201, json=review)
+    grader = await house.told("GET", "/agents/6004/quality_score")
+    prompt = f"{grader['prompt_user']}\n{strict}"
+    await house.told("PATCH", "/agents/6004/quality_score", json={"prompt_user": prompt})
+    path = "/agents/6004/quality_score/backtest"
+    started = await house.told("POST", path, 202, json={"calls": 50})
+    await house.drain()
+
+    report = (await house.told("GET", f"/agents/6004/backtests/{started['id']}"))["report"]
+
+    # people gave three values and one "does not apply", which neither version says
+    assert report["human"] == {
+        "draft": {"answers": 4, "agree": 2, "share": 0.5},
+        "published": {"answers": 4, "agree": 1, "share": 0.25},
+    }
+
+
 async def test_a_back_test_needs_a_draft(house: "House") -> None:
     path = "/agents/6004/summary/backtest"
 

@@ -57,9 +57,9 @@ class TestRunNotFound(NotFoundError):
 
 
 class HumanAnswers(Protocol):
-    """What people answered in place of an agent; whoever keeps reviews serves it.
+    """What people answered in place of an agent; back-tests measure agreement with it.
 
-    Register it with the services of the process; back-tests then measure agreement with it.
+    Submitted reviews (`people.Graded`), unless something else is registered with the services.
     """
 
     async def of(

@@ -154,6 +154,16 @@ async def judgements(db: Session, call_id: UUID) -> tuple[list[CallScore], list[
     return [s for s in scores if s is not None], [r for r in reviews if r is not None]
 
 
+async def answers_of_people(
+    db: Session, call_ids: Collection[UUID]
+) -> Sequence[Row[tuple[UUID, list[Any]]]]:
+    """(call_id, rows) of the calls that people graded by the template in force."""
+    statement = select(_S.call_id, _S.answers).where(
+        _S.call_id.in_(call_ids), _S.source == ScoreSource.HUMAN, _S.current
+    )
+    return (await db.execute(statement)).all()
+
+
 async def find_score(
     db: Session, call_id: UUID, template_id: UUID, source: ScoreSource
 ) -> CallScore | None:

@@ -35,6 +35,7 @@ from locutory.products.calls.agents.contract import (
 )
 from locutory.products.calls.agents.material import find_material
 from locutory.products.calls.agents.models import AgentTrial
+from locutory.products.calls.agents.people import Graded
 from locutory.products.calls.agents.reports import Pair, report_of
 from locutory.products.calls.agents.schemas import (
     BacktestAsk,
@@ -298,9 +299,9 @@ async def _pairs(ctx: Context, analyst: Analyst, row: AgentTrial) -> list[Pair]:
         strata = {one.callid: _stratum(one.direction, one.overall_score) for one in found}
         sample = stratified(strata, row.ask["calls"], seed=row.ask["seed"])
         records = await queries.records_of(session, sample)
-        people = ctx.services.find(HumanAnswers)
+        people = ctx.services.find(HumanAnswers) or Graded()
         ids = [record.id for record in records.values()]
-        human = {} if people is None else await people.of(session, row.agent_key, ids)
+        human = await people.of(session, row.agent_key, ids)
     slots, done = asyncio.Semaphore(_AT_ONCE), 0
 
     async def one(record: CallRecord) -> Pair | None:
