@@ -181,7 +181,7 @@ def _services(settings: Settings, secrets: Secrets, metrics: Metrics, storage: S
     services.add(Embedder, embedder)
     services.add(STTProvider, get_stt_provider(settings.stt.provider))
     model = get_llm(settings.llm, http)
-    services.add(Analyst, Analyst(model))
+    services.add(Analyst, Analyst(model, context_tokens=settings.llm.context_tokens))
     services.add(Knowledge, Knowledge.of(embedder, EmbeddedVectors(), model))
     if model is not None:
         services.add(LLM, model)

@@ -113,6 +113,11 @@ class LlmSettings(BaseModel):
     api_key: SecretStr | None = None
     timeout_s: float = 60.0
     concurrency: int = Field(default=16, ge=1)
+    context_tokens: int | None = Field(
+        default=None,
+        ge=4096,
+        description="the model's window; longer talks are judged in pieces (unset: no limit known)",
+    )
 
 
 class PipelineSettings(BaseModel):

@@ -370,10 +370,12 @@ async def test_a_prompt_that_fails_at_run_is_no_crash(sales_call: Transcript) ->
     assert (results[0].result, results[0].error) == (None, "PROMPT_FAILED")
 
 
-async def test_a_transcript_beyond_the_window_is_not_sent(talk: Talk) -> None:
+async def test_a_turn_that_alone_is_beyond_the_window_is_not_sent(talk: Talk) -> None:
     llm = ScriptedLLM([])
     runner = AgentRunner(llm=llm, rules=RULES, finishers=FINISHERS, context_tokens=4000)
-    long_talk = talk(*["C: I need a longer window for this talk"] * 2000)
+    long_talk = talk(
+        "A: Hello.", "C: " + "I need a longer window for this talk. " * 2000, "A: Yes."
+    )
 
     results = await runner.run(long_talk, [SPECS["summary"]], tenant="t")
 

@@ -106,6 +106,7 @@ class AgentResult:
     code of the failure), and `failure` carries the exception for the retry table. A degraded
     result has an `error` too: what the model failed with. `evidence_ok` is None without evidence;
     `unsupported` names the places whose words are not in the transcript (`budget.evidence[0]`).
+    `pieces` is in how many parts a talk was judged that is longer than the model's window.
     """
 
     key: str
@@ -121,6 +122,7 @@ class AgentResult:
     tokens_out: int = 0
     cost_micros: int | None = None
     latency_ms: int = 0
+    pieces: int = 1
     trace: Trace | None = None  # only where it was asked for
 
 

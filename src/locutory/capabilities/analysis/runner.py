@@ -1,6 +1,7 @@
 """Runs a call's agents: in parallel where they can be, each answer checked or said to be absent."""
 
 import asyncio
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -28,6 +29,7 @@ from locutory.capabilities.analysis.evidence import verify
 from locutory.capabilities.analysis.memo import Memo, content_of, memo_key
 from locutory.capabilities.analysis.prompts import DATA_RULE, prompt_variables, render
 from locutory.capabilities.analysis.templates import template_of
+from locutory.capabilities.analysis.windows import Piece, cut, merged, summaries
 from locutory.capabilities.interactions.contract import Transcript
 from locutory.engines.llm.base import LLM, LLMReply, LLMRequest
 from locutory.kernel.errors import (
@@ -54,6 +56,7 @@ class _Asked:
     tokens_out: int = 0
     cost_micros: int | None = None
     raw: tuple[str, ...] = ()
+    pieces: int = 1
 
 
 class Unusable(InvalidOutput):
@@ -101,7 +104,7 @@ class AgentRunner:
         rules: by agent key, what answers in place of a model, and what rule agents are.
         finishers: by agent key, what turns a model's answer into the agent's final shape.
         cache: answers of earlier runs.
-        context_tokens: the model's window; a longer prompt is not sent.
+        context_tokens: the model's window; a longer talk is judged in pieces.
     """
 
     llm: LLM | None
@@ -269,6 +272,7 @@ class AgentRunner:
             tokens_in=0 if cached else asked.tokens_in,
             tokens_out=0 if cached else asked.tokens_out,
             cost_micros=None if cached else asked.cost_micros,
+            pieces=asked.pieces,
             error=None if instead_of is None else instead_of.error_code,
         )
 
@@ -282,7 +286,8 @@ class AgentRunner:
             request = agent_request(spec, case)
         except InvalidError as error:
             raise InvalidOutput(error.detail, engine=llm.name, code=error.error_code) from error
-        self._fits(llm, request)
+        if self._room(spec) < estimated_tokens(request.system + request.user):
+            return await self._ask_in_pieces(llm, spec, case, run)
         if not spec.cache_enabled:
             return await _answer(llm, request, spec), True
         params = {"temperature": request.temperature, "max_tokens": request.max_tokens}
@@ -306,16 +311,51 @@ class AgentRunner:
 
         return await self._flights.once(key, ask)
 
-    def _fits(self, llm: LLM, request: LLMRequest) -> None:
+    def _room(self, spec: AgentSpec) -> float:
+        """How many tokens a request may have."""
         if self.context_tokens is None:
-            return
-        room = self.context_tokens * (1 - _WINDOW_RESERVE) - request.max_tokens
-        if estimated_tokens(request.system + request.user) > room:
+            return math.inf
+        return self.context_tokens * (1 - _WINDOW_RESERVE) - spec.max_tokens
+
+    async def _ask_in_pieces(
+        self, llm: LLM, spec: AgentSpec, case: Case, run: _Run
+    ) -> tuple[_Asked, bool]:
+        """The answer to a talk that is longer than the model's window."""
+
+        def tokens(transcript: Transcript) -> int:
+            request = agent_request(spec, replace(case, transcript=transcript))
+            return estimated_tokens(request.system + request.user)
+
+        parts = cut(case.transcript, tokens, self._room(spec))
+        if len(parts) < 2:
             raise InvalidOutput(
-                "the transcript is longer than the model's window",
+                "the talk cannot be cut to fit the model's window",
                 engine=llm.name,
                 code="LLM_INPUT_TOO_LONG",
             )
+        # one after the other: the agents of a call run side by side already
+        asked = [await self._ask(llm, spec, replace(case, transcript=part), run) for part in parts]
+        pieces = [
+            Piece(part, one.answer.value) for part, (one, _) in zip(parts, asked, strict=True)
+        ]
+        schema = expanded(spec.output_schema)
+        if schema["properties"].keys() >= {"text", "bullets"}:
+            again = replace(case, transcript=summaries(pieces))
+            asked.append(await self._ask(llm, spec, again, run))
+            value = asked[-1][0].answer.value
+        else:
+            value = merged(spec.key, schema, pieces)
+        paid = [one for one, leads in asked if leads]
+        costs = [one.cost_micros for one in paid if one.cost_micros is not None]
+        whole = _Asked(
+            CachedAnswer(value=value, engine=asked[-1][0].answer.engine),
+            tokens_in=sum(one.tokens_in for one in paid),
+            tokens_out=sum(one.tokens_out for one in paid),
+            cost_micros=sum(costs) if len(costs) == len(paid) else None,
+            raw=tuple(text for one, _ in asked for text in one.raw),
+            pieces=len(parts),
+        )
+        return whole, bool(paid)
 
 
 async def _answer(llm: LLM, request: LLMRequest, spec: AgentSpec) -> _Asked:

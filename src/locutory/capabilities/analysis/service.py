@@ -81,12 +81,14 @@ class _Agents:
 class Analyst:
     """The engines that judge, shared by all calls of a process. `llm` None: rules answer.
 
+    `context_tokens` is the model's window, None where no limit is known.
     Where agents were read at most `fresh_s` ago they are not looked at again, unless this process
     or, on PostgreSQL, another one says that they changed.
     """
 
     llm: LLM | None
     fresh_s: float = 1.0
+    context_tokens: int | None = None
     _runners: dict[UUID | None, AgentRunner] = field(default_factory=dict)
     _agents: dict[UUID | None, _Agents] = field(default_factory=dict)
     _changed: asyncio.Event | None = None
@@ -131,7 +133,11 @@ class Analyst:
         runner = self._runners.get(db.tenant_id)
         if runner is None:
             runner = AgentRunner(
-                llm=self.llm, rules=RULES, finishers=FINISHERS, cache=StoredAnswers(db)
+                llm=self.llm,
+                rules=RULES,
+                finishers=FINISHERS,
+                cache=StoredAnswers(db),
+                context_tokens=self.context_tokens,
             )
             self._runners[db.tenant_id] = runner
         return runner
@@ -275,5 +281,6 @@ def _meta(result: AgentResult) -> dict[str, Any]:
         "tokens_in": result.tokens_in,
         "tokens_out": result.tokens_out,
         "cost_micros": result.cost_micros,
+        "pieces": result.pieces,
         "error": result.error,
     }
