@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from locutory.app import Server, compose, create_app
+from locutory.cli import demo_house
 from locutory.kernel.auth import people
 from locutory.kernel.auth import queries as auth_queries
 from locutory.kernel.auth.contract import Tenant
@@ -37,8 +38,11 @@ class Login:
     role: str
 
 
+SUPERVISOR, FLOOR = "supervisor@harbour.example", "agent@harbour.example"
 LOGINS = (
     Login("admin@harbour.example", "Harbour admin", "demo", "calls:business_admin"),
+    Login(SUPERVISOR, "Harbour supervisor", "demo", "calls:supervisor"),
+    Login(FLOOR, "Maya Lindqvist", "demo", "calls:floor_agent"),
     Login("viewer@harbour.example", "Harbour viewer", "demo", "calls:viewer"),
     Login("admin@northlight.example", "Northlight admin", "northlight", "calls:business_admin"),
 )
@@ -94,11 +98,28 @@ async def _load(server: Server, console: Console, stop: asyncio.Event) -> str:
     console.print(f"[bold]Locutory demo[/] · {len(data.calls)} recorded calls")
     tenants = {b.bid: await _business(server, b) for b in data.businesses}
     password = await _people(server, tenants)
+    fresh = await _furnish(server, tenants, data.calls)
     offering = asyncio.create_task(_offer_all(server, tenants, data.calls, stop))
     await _watch(server, tenants, data.calls, console, stop)
     if await offering == 0:
         console.print("everything was loaded already")
+    if "demo" in fresh and not stop.is_set():
+        await demo_house.review(server, tenants["demo"], reviewer=SUPERVISOR)
     return password
+
+
+async def _furnish(
+    server: Server, tenants: dict[str, Tenant], calls: tuple[DemoCall, ...]
+) -> set[str]:
+    """The businesses that got a roster, a template and moment rules just now."""
+    fresh = set()
+    for bid, tenant in tenants.items():
+        keeper = next(login.email for login in LOGINS if login.bid == bid)
+        own = [call for call in calls if call.bid == bid]
+        floor = FLOOR if bid == "demo" else None
+        if await demo_house.furnish(server, tenant, own, keeper=keeper, floor=floor):
+            fresh.add(bid)
+    return fresh
 
 
 async def _business(server: Server, business: DemoBusiness) -> Tenant:
