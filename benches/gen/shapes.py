@@ -169,8 +169,12 @@ def shape(rng: random.Random) -> Shape:
         "summary_short": "The caller asked for a quote and agreed to be called back on Monday.",
         "degraded": False,
         "partial": False,
+        "asr_quality": asr_quality,
         "flags": '["low_asr_quality"]' if low_asr else "[]",
     }
+    if record["status"] != "done":  # nobody heard it
+        unheard = ("overall_score", "sentiment_score", "bant_score", "talk_ratio", "asr_quality")
+        record |= dict.fromkeys((*unheard, "summary_short")) | {"has_words": False}
     whole = {
         **record,
         "id": KERNEL,

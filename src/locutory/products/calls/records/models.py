@@ -89,7 +89,9 @@ class CallRecord(TenantModel):
         Index("ix_calls_record_own", "tenant_id", "id"),
         Index("ix_calls_record_stage", "tenant_id", "stage"),
         Index("ix_calls_record_marks", "tenant_id", "degraded", "has_words"),
-        _partial("ix_calls_record_low_asr", "tenant_id", "id", where=LOW_ASR),
+        # with the column, although all its values are low: SQLite looks at a partial index only
+        # for what its columns narrow
+        _partial("ix_calls_record_low_asr", "tenant_id", "asr_quality", "id", where=LOW_ASR),
         _partial(
             "ix_calls_record_phone_hash",
             *("tenant_id", "customer_phone_hash"),

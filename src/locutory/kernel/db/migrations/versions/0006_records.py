@@ -62,7 +62,7 @@ def upgrade() -> None:
     )
     op.create_index('ix_calls_tag_tag', 'calls_tag', ['tenant_id', 'tag', 'call_id'], unique=False)
     op.create_index('ix_calls_record_last4', 'calls_record', ['tenant_id', 'phone_last4'], unique=False, sqlite_where=sa.text('phone_last4 IS NOT NULL'), postgresql_where=sa.text('phone_last4 IS NOT NULL'))
-    op.create_index('ix_calls_record_low_asr', 'calls_record', ['tenant_id', 'id'], unique=False, sqlite_where=sa.text('asr_quality < 0.5'), postgresql_where=sa.text('asr_quality < 0.5'))
+    op.create_index('ix_calls_record_low_asr', 'calls_record', ['tenant_id', 'asr_quality', 'id'], unique=False, sqlite_where=sa.text('asr_quality < 0.5'), postgresql_where=sa.text('asr_quality < 0.5'))
     op.create_index('ix_calls_record_marks', 'calls_record', ['tenant_id', 'degraded', 'has_words'], unique=False)
     op.create_index('ix_calls_record_own', 'calls_record', ['tenant_id', 'id'], unique=False)
     op.create_index('ix_calls_record_phone_hash', 'calls_record', ['tenant_id', 'customer_phone_hash'], unique=False, sqlite_where=sa.text('customer_phone_hash IS NOT NULL'), postgresql_where=sa.text('customer_phone_hash IS NOT NULL'))
