@@ -4,6 +4,8 @@ import asyncio
 import math
 import random
 from collections import defaultdict
+from dataclasses import replace
+from datetime import date
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -18,6 +20,7 @@ from locutory.kernel.ids import new_id
 from locutory.products.calls.analytics import queries, upkeep
 from locutory.products.calls.analytics.facts import fact_of
 from locutory.products.calls.analytics.measures import COUNTS, MEASURE_KEYS
+from locutory.products.calls.analytics.periods import Span
 from locutory.products.calls.analytics.queries import FENCED, day, day_key
 from locutory.products.calls.analytics.upkeep import Keeper, rebuild, refresh
 from locutory.products.calls.findings.models import CallObjection, CallTopic
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.both_databases
 
 BY = ("grain", "day", "agent", "direction", "template", "engine")
-DAYS = ("2026-01-05", "2026-01-06", "2026-01-20")
+DAYS = ("2026-01-05", "2026-01-06", "2026-01-20", "2026-02-01", "2026-03-31")
 
 
 async def stored(house: "House", table: Any, *more: str) -> dict[tuple[Any, ...], dict[str, Any]]:
@@ -173,8 +176,10 @@ async def test_days_hold_the_plain_sums_of_their_calls(house: "House") -> None:
     sums: dict[Any, list[dict[str, Any]]] = defaultdict(list)
     for one in facts:
         where = (one["day"], one["agent"], one["direction"], one["template"], one["engine"])
-        sums[(1, *where)].append(one)
-        sums[(0, where[0], "", *where[2:])].append(one)
+        month = date.fromordinal(one["day"]).replace(day=1).toordinal()
+        for start, each, all_ in ((where[0], 1, 0), (month, 3, 2)):
+            sums[(each, start, *where[1:])].append(one)
+            sums[(all_, start, "", *where[2:])].append(one)
     rows = await stored(house, day)
 
     assert rows.keys() == sums.keys()
@@ -190,6 +195,36 @@ async def test_days_hold_the_plain_sums_of_their_calls(house: "House") -> None:
                 assert found == pytest.approx(expected, rel=1e-9, abs=1e-9), (place, key, part)
 
 
+async def test_a_range_says_the_same_by_months_and_call_by_call(house: "House") -> None:
+    wild = Wild(house, 4)
+    for _ in range(40):
+        await wild.add()
+    await house.keeper.catch_up()
+    ranges = [
+        ("2026-01-01", "2026-04-01"),
+        ("2026-01-06", "2026-03-31"),
+        ("2026-02-01", "2026-02-02"),
+    ]
+    columns = ("calls", "score_n", "score_sum", "talk_ratio_sq")
+
+    async with house.db.read() as session:
+        for first, end in ranges:
+            span = Span(at(first).toordinal(), at(end).toordinal())
+            for more in ({}, {"agents": ("x",)}, {"direction": "inbound"}):
+                where = queries.Slice(span=span, **more)
+                one_by_one = replace(where, min_score=-1.0)  # beyond the day tables
+                for dimensions in ((), ("agent",), ("month", "template"), ("week",)):
+                    found = await queries.sums(session, where, columns, dimensions)
+                    for row in await queries.sums(session, one_by_one, columns, dimensions):
+                        twin = next(r for r in found if all(r[d] == row[d] for d in dimensions))
+                        assert twin["score_n"] == row["score_n"]
+                        assert twin["score_sum"] == pytest.approx(row["score_sum"])
+                    days = await queries.sums(session, where, columns, (*dimensions, "day"))
+                    for name in columns:
+                        whole = sum(row[name] for row in days)
+                        assert sum(row[name] for row in found) == pytest.approx(whole)
+
+
 async def test_a_call_that_changes_day_leaves_its_old_one(house: "House") -> None:
     id_ = await house.call("a", "2026-01-05 10:00")
     await house.keeper.catch_up()
@@ -199,7 +234,8 @@ async def test_a_call_that_changes_day_leaves_its_old_one(house: "House") -> Non
 
     rows = await stored(house, day)
     assert {(place[0], place[1]) for place in rows} == {
-        (grain, at("2026-01-09").toordinal()) for grain in (0, 1)
+        *((grain, at("2026-01-09").toordinal()) for grain in (0, 1)),
+        *((grain, at("2026-01-01").toordinal()) for grain in (2, 3)),
     }
 
 
@@ -279,7 +315,9 @@ async def test_another_time_zone_moves_calls_to_other_days(house: "House") -> No
     await house.keeper.sweep()
     await house.keeper.catch_up()
 
-    assert {place[1] for place in await stored(house, day)} == {at("2026-01-06").toordinal()}
+    moved = {place[:2] for place in await stored(house, day)}
+    days, month = at("2026-01-06").toordinal(), at("2026-01-01").toordinal()
+    assert moved == {(0, days), (1, days), (2, month), (3, month)}
 
 
 async def test_odd_figures_from_outside_do_no_harm(house: "House") -> None:
@@ -288,7 +326,7 @@ async def test_odd_figures_from_outside_do_no_harm(house: "House") -> None:
     await house.call("b", analysis={"quality": [], "bant": {"budget": "x"}}, meta={"summary": 1})
 
     assert (await house.get("coverage"))["handle_time"]["value"] == 60
-    assert [row["calls"] for row in (await stored(house, day)).values()] == [2, 2]
+    assert [row["calls"] for row in (await stored(house, day)).values()] == [2] * 4
 
 
 async def test_the_task_keeps_them_by_itself(house: "House") -> None:
@@ -321,7 +359,7 @@ async def test_the_programs_role_sees_without_a_tenant_whose_calls_are_marked(
         async with plain.read(None) as session:
             hidden = await session.execute(text("SELECT count(*) FROM calls_fact"))
             assert hidden.scalar_one() == 0
-        assert len(await stored(house, day)) == 2
+        assert len(await stored(house, day)) == 4
     finally:
         await plain.close()
         with engine.connect() as connection:

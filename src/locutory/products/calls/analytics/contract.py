@@ -22,10 +22,15 @@ class EngineClass(StrEnum):
 
 
 class Grain:
-    """Which rows of the day tables: one for all agents together, or one for each."""
+    """Which rows of the day tables: one for all agents together, or one for each.
+
+    Rows of a month stand at its first day.
+    """
 
     ALL = 0
     AGENT = 1
+    MONTH = 2
+    AGENT_MONTH = 3
 
 
 class Basis(StrEnum):

@@ -49,9 +49,10 @@ class CallFact(TenantModel):
 
 
 class CallDay(TenantModel):
-    """A day's calls summed up, per direction, template and class of engine.
+    """A day's calls summed up, or a month's, per direction, template and class of engine.
 
     With `grain` 1 there is a row per agent; with 0 the agents are summed up and `agent` is "".
+    Grains 3 and 2 are the same for months; their `day` is the first of the month.
     `score_bins` and `lag_bins` are `{bin: calls}`. A column for each count and three for each
     measure come on top.
     """

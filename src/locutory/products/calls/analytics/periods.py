@@ -26,6 +26,15 @@ class Span:
         """As many days just before."""
         return Span(self.first - self.days, self.first)
 
+    @property
+    def months(self) -> "Span | None":
+        """The whole months within, by their first days; None if there is none."""
+        first = bucket_start(self.first, Granularity.MONTH)
+        if first < self.first:
+            first = _after(first, Granularity.MONTH)
+        end = bucket_start(self.end, Granularity.MONTH)
+        return Span(first, end) if first < end else None
+
 
 def span_of(
     since: date | datetime | None, until: date | datetime | None, now: datetime, zone: tzinfo

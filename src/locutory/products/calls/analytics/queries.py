@@ -11,8 +11,10 @@ from sqlalchemy import (
     FromClause,
     Integer,
     Uuid,
+    and_,
     func,
     literal_column,
+    or_,
     select,
     text,
 )
@@ -259,13 +261,26 @@ class Slice:
         return all(one is None for one in (*beyond, self.min_score, self.max_score))
 
     def of(self, table: FromClause, tenant_id: UUID) -> list[ColumnElement[bool]]:
-        """The conditions on a table of facts or days."""
+        """The conditions on a table of facts."""
+        return [table.c.tenant_id == tenant_id, _within(table, self.span), *self._others(table)]
+
+    def rolled(
+        self, table: FromClause, tenant_id: UUID, *, by_agent: bool, by_day: bool = False
+    ) -> list[ColumnElement[bool]]:
+        """The conditions on a day table: whole months by their own rows, but where days count."""
+        days = Grain.AGENT if by_agent else Grain.ALL
+        months = Grain.AGENT_MONTH if by_agent else Grain.MONTH
+        whole = None if by_day else self.span.months
+        parts = [(days, self.span)]
+        if whole is not None:
+            before, after = Span(self.span.first, whole.first), Span(whole.end, self.span.end)
+            parts = [(months, whole), *((days, rest) for rest in (before, after) if rest.days)]
+        ranges = [and_(table.c.grain == grain, _within(table, span)) for grain, span in parts]
+        return [table.c.tenant_id == tenant_id, or_(*ranges), *self._others(table)]
+
+    def _others(self, table: FromClause) -> list[ColumnElement[bool]]:
         c = table.c
-        conditions = [
-            c.tenant_id == tenant_id,
-            c.day >= self.span.first,
-            c.day < self.span.end,
-        ]
+        conditions: list[ColumnElement[bool]] = []
         if self.agents:
             conditions.append(c.agent.in_(self.agents))
         if self.engines:
@@ -291,6 +306,10 @@ class Slice:
         if self.max_score is not None:
             conditions.append(c.score <= self.max_score)
         return conditions
+
+
+def _within(table: FromClause, span: Span) -> ColumnElement[bool]:
+    return and_(table.c.day >= span.first, table.c.day < span.end)
 
 
 NOT_RULES = (EngineClass.MODEL.value, EngineClass.NONE.value)
@@ -334,7 +353,8 @@ async def sums(
     conditions = where.of(table, db.tenant_id)
     if rolled:
         by_agent = bool(where.agents) or "agent" in dimensions
-        conditions.append(day.c.grain == (Grain.AGENT if by_agent else Grain.ALL))
+        by_day = not {"day", "week"}.isdisjoint(dimensions)
+        conditions = where.rolled(day, db.tenant_id, by_agent=by_agent, by_day=by_day)
     by = [_dimension(table, name) for name in dimensions]
     outcome = [_summed(table, column) for column in wanted]
     if "agent" in dimensions:
@@ -358,11 +378,8 @@ def _plain(name: str, value: Any) -> Any:
 
 async def bins(db: Session, where: Slice, column: str) -> dict[int, int]:
     """How many calls lie in each bin of `score_bins` or `lag_bins`."""
-    grain = Grain.AGENT if where.agents else Grain.ALL
-    rows = await db.execute(
-        select(day.c[column]).where(*where.of(day, db.tenant_id), day.c.grain == grain),
-        execution_options=FENCED,
-    )
+    conditions = where.rolled(day, db.tenant_id, by_agent=bool(where.agents))
+    rows = await db.execute(select(day.c[column]).where(*conditions), execution_options=FENCED)
     found: dict[int, int] = {}
     for (counted,) in rows:
         for number, count in counted.items():
@@ -404,11 +421,10 @@ async def keys(
 ) -> list[KeyRow]:
     """The named things of a kind, those in most calls first."""
     c = day_key.c
-    grain = Grain.AGENT if where.agents else Grain.ALL
     summed = [func.sum(c[name]).label(name) for name in _KEY_SUMS]
     statement = (
         select(c.key, func.max(c.label).label("label"), *summed)
-        .where(*where.of(day_key, db.tenant_id), c.grain == grain, c.kind == kind)
+        .where(*where.rolled(day_key, db.tenant_id, by_agent=bool(where.agents)), c.kind == kind)
         .group_by(c.key)
         .order_by(func.sum(c.calls).desc(), c.key)
         .limit(limit)
@@ -445,22 +461,21 @@ _COACHED = (
 
 
 async def coachable(
-    db: Session, where: Slice, order: Mapping[str, bool], *, limit: int
+    db: Session, where: Slice, order: Mapping[str, bool], *, newest: int, limit: int
 ) -> list[tuple[str, Any]]:
-    """`(name, call)` of those that lead in each figure; True means the highest lead."""
+    """`(name, call)` of those that lead in each figure; True means the highest lead.
+
+    Only the newest calls count: coaching is about how somebody works now, and a page costs the
+    same however long they have worked.
+    """
+    statement = select(*(fact.c[one] for one in _COACHED)).where(*where.of(fact, db.tenant_id))
+    latest = statement.order_by(fact.c.day.desc(), fact.c.id.desc()).limit(newest)
+    rows = (await db.execute(latest, execution_options=FENCED)).all()
     found: list[tuple[str, Any]] = []
     for name, descending in order.items():
-        column = fact.c[name]
-        known = column > 0 if descending else column < 0
-        if name == "score":
-            known = column.is_not(None)
-        ordered = column.desc() if descending else column.asc()
-        rows = await db.execute(
-            select(*(fact.c[one] for one in _COACHED))
-            .where(*where.of(fact, db.tenant_id), known)
-            .order_by(ordered, fact.c.id)
-            .limit(limit),
-            execution_options=FENCED,
-        )
-        found += [(name, row) for row in rows]
+        told = [(value, row) for row in rows if (value := getattr(row, name)) is not None]
+        if name != "score":
+            told = [(value, row) for value, row in told if (value > 0 if descending else value < 0)]
+        told.sort(key=lambda pair: pair[0], reverse=descending)
+        found += [(name, row) for _, row in told[:limit]]
     return found

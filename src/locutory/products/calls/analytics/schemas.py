@@ -385,7 +385,9 @@ class AgentRead(BaseModel):
     figures: list[AgentFigureRead]
     trend: list[PointRead]
     objections: list[ObjectionRead]
-    coaching: list[CoachRead]
+    coaching: Annotated[
+        list[CoachRead], Field(description="of the period's newest 500 calls, those that stand out")
+    ]
 
 
 Dimension = Literal[

@@ -10,6 +10,7 @@ import contextlib
 import time
 from collections import ChainMap, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -37,9 +38,10 @@ from locutory.kernel.db.base import table_of
 from locutory.kernel.db.dialect import Json
 from locutory.kernel.ids import new_id
 from locutory.products.calls.analytics import queries
-from locutory.products.calls.analytics.contract import Grain
+from locutory.products.calls.analytics.contract import Grain, Granularity
 from locutory.products.calls.analytics.facts import fact_of
 from locutory.products.calls.analytics.measures import COUNTS, MEASURE_KEYS, PARTS
+from locutory.products.calls.analytics.periods import Span, bucket_start
 from locutory.products.calls.analytics.queries import FENCED, day, day_key, fact
 from locutory.products.calls.records.marks import mark_stale
 from locutory.products.calls.records.models import StaleCall
@@ -57,14 +59,13 @@ _LONGEST_PAUSE_S = 10.0
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 1))")
 _stale = table_of(StaleCall)
 _DIMENSIONS = ("day", "month", "agent", "direction", "template", "engine")
-_OVER = tuple(name for name in _DIMENSIONS if name != "agent")
 _KEY_SUMS = ("calls", "occurrences", "yes", "partial", "no", "unknown", "amount")
 _DAY_SUMS = (*COUNTS, *(f"{key}_{part}" for key in MEASURE_KEYS for part in PARTS))
 Pair = tuple[int, str]  # day and agent
 
 
 def _text(sql: str, **types: Any) -> TextualSelect:
-    """A statement over one day of one business.
+    """A statement over one day, or the days from one to another, of one business.
 
     Text, because an expression of 170 sums takes longer to hash, each time, than to run.
     """
@@ -72,6 +73,8 @@ def _text(sql: str, **types: Any) -> TextualSelect:
         bindparam("tenant", type_=Uuid()),
         bindparam("day", type_=BigInteger()),
     ]
+    if ":end" in sql:
+        parameters.append(bindparam("end", type_=BigInteger()))
     if ":agents" in sql:
         parameters.append(bindparam("agents", expanding=True, type_=String()))
     return text(sql).bindparams(*parameters).columns(**types)
@@ -82,7 +85,6 @@ def _listed(*parts: str) -> str:
 
 
 _OF_AGENTS = "FROM calls_fact WHERE tenant_id = :tenant AND day = :day AND agent IN :agents"
-_OF_DAY = f"WHERE tenant_id = :tenant AND grain = {Grain.AGENT} AND day = :day"
 _MOMENTS = [
     part
     for key in MEASURE_KEYS
@@ -100,21 +102,53 @@ _SUM_FACTS = _text(
 _LIST_FACTS = _text(
     f"SELECT {_listed(*_DIMENSIONS, 'score_bin', 'lag_bin', 'keys')} {_OF_AGENTS}", keys=Json
 )
-_SUM_DAYS = _text(
-    f"SELECT {_listed(*_OVER, *(f'sum({name}) AS {name}' for name in _DAY_SUMS))}"
-    f" FROM calls_day {_OF_DAY} GROUP BY {_listed(*_OVER)}"
-)
-_LIST_DAYS = _text(
-    f"SELECT {_listed(*_OVER, 'score_bins', 'lag_bins')} FROM calls_day {_OF_DAY}",
-    score_bins=Json,
-    lag_bins=Json,
-)
-_NAMED = ("kind", "key", *_OVER)
-_SUM_KEYS = _text(
-    f"SELECT {_listed(*_NAMED, 'max(label) AS label')},"
-    f" {_listed(*(f'sum({name}) AS {name}' for name in _KEY_SUMS))}"
-    f" FROM calls_day_key {_OF_DAY} GROUP BY {_listed(*_NAMED)}"
-)
+_NAMED = ("kind", "key")
+
+
+@dataclass(frozen=True, slots=True)
+class _Roll:
+    """Rows of the day tables that are summed up from finer rows of the same tables."""
+
+    source: int
+    target: int
+    by: tuple[str, ...]
+    sum_days: TextualSelect
+    list_days: TextualSelect
+    sum_keys: TextualSelect
+
+    @classmethod
+    def of(cls, source: int, target: int, *, by_agent: bool, monthly: bool) -> "_Roll":
+        """The statements; `:end` is the first day after those that are summed up."""
+        keep = {"day": not monthly, "agent": by_agent}
+        by = tuple(name for name in _DIMENSIONS if keep.get(name, True))
+        where = f"WHERE tenant_id = :tenant AND grain = {int(source)}"
+        where += " AND day >= :day AND day < :end"
+        where += " AND agent IN :agents" if by_agent else ""
+        sums = [f"sum({name}) AS {name}" for name in _DAY_SUMS]
+        found = [f"sum({name}) AS {name}" for name in _KEY_SUMS]
+        return cls(
+            source=source,
+            target=target,
+            by=by,
+            sum_days=_text(
+                f"SELECT {_listed(*by, 'max(agent_name) AS agent_name', *sums)}"
+                f" FROM calls_day {where} GROUP BY {_listed(*by)}"
+            ),
+            list_days=_text(
+                f"SELECT {_listed(*by, 'score_bins', 'lag_bins')} FROM calls_day {where}",
+                score_bins=Json,
+                lag_bins=Json,
+            ),
+            sum_keys=_text(
+                f"SELECT {_listed(*_NAMED, *by, 'max(label) AS label', *found)}"
+                f" FROM calls_day_key {where} GROUP BY {_listed(*_NAMED, *by)}"
+            ),
+        )
+
+
+_DAYS = _Roll.of(Grain.AGENT, Grain.ALL, by_agent=False, monthly=False)
+_AGENT_MONTHS = _Roll.of(Grain.AGENT, Grain.AGENT_MONTH, by_agent=True, monthly=True)
+_MONTHS = _Roll.of(Grain.AGENT_MONTH, Grain.MONTH, by_agent=False, monthly=True)
 _INSERTS = {table.name: insert(table) for table in (fact, day, day_key)}
 
 
@@ -304,23 +338,20 @@ async def _store(
 
 
 async def sum_days(tx: Session, dirty: Iterable[Pair]) -> None:
-    """Sum the facts of these days and agents, and then each of the days over its agents."""
+    """Sum the facts of these days and agents, and from these the days and months."""
     by_day: dict[int, set[str]] = defaultdict(set)
+    by_month: dict[int, set[str]] = defaultdict(set)
     for number, agent in dirty:
         by_day[number].add(agent)
-    days: list[dict[str, Any]] = []
-    keys: list[dict[str, Any]] = []
+        by_month[bucket_start(number, Granularity.MONTH)].add(agent)
     for number in sorted(by_day):
-        mine = await _sum_agents(tx, number, sorted(by_day[number]))
-        days += mine[0]
-        keys += mine[1]
-    await _add(tx, days, keys)
-    days, keys = [], []
+        await _add(tx, *await _sum_agents(tx, number, sorted(by_day[number])))
     for number in sorted(by_day):
-        mine = await _sum_all(tx, number)
-        days += mine[0]
-        keys += mine[1]
-    await _add(tx, days, keys)
+        await _add(tx, *await _rolled_up(tx, _DAYS, Span(number, number + 1), [""]))
+    for number in sorted(by_month):
+        span = Span(number, bucket_start(number + 31, Granularity.MONTH))
+        await _add(tx, *await _rolled_up(tx, _AGENT_MONTHS, span, sorted(by_month[number])))
+        await _add(tx, *await _rolled_up(tx, _MONTHS, span, [""]))
 
 
 async def _sum_agents(
@@ -360,31 +391,34 @@ async def _sum_agents(
     return list(rows.values()), list(keys.values())
 
 
-async def _sum_all(tx: Session, number: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """The rows of a day over all agents, from the agents' rows; the old ones are deleted."""
-    await _forget(tx, number, Grain.ALL, [""])
-    asked = {"tenant": tx.tenant_id, "day": number}
-    found = await tx.execute(_SUM_DAYS, asked, execution_options=FENCED)
-    size = len(_OVER)
-    everywhere = {"grain": Grain.ALL, "agent": ""}
+async def _rolled_up(
+    tx: Session, roll: _Roll, span: Span, agents: Sequence[str]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The coarser rows of some days, from the finer ones; the old ones are deleted."""
+    await _forget(tx, span.first, roll.target, agents)
+    asked: dict[str, Any] = {"tenant": tx.tenant_id, "day": span.first, "end": span.end}
+    if "agent" in roll.by:
+        asked["agents"] = list(agents)
+    place: dict[str, Any] = {"grain": roll.target, "day": span.first}
+    if "agent" not in roll.by:
+        place["agent"] = ""
+    found = await tx.execute(roll.sum_days, asked, execution_options=FENCED)
+    size = len(roll.by)
     days = {
-        tuple(row[:size]): {
-            **row._mapping,
-            **everywhere,
-            "agent_name": None,
-            "score_bins": {},
-            "lag_bins": {},
-        }
+        tuple(row[:size]): {**row._mapping, **place, "score_bins": {}, "lag_bins": {}}
         for row in found
     }
-    listed = await tx.execute(_LIST_DAYS, asked, execution_options=FENCED)
+    listed = await tx.execute(roll.list_days, asked, execution_options=FENCED)
     for one in listed:
         row = days[tuple(one[:size])]
         for name, bins in (("score_bins", one.score_bins), ("lag_bins", one.lag_bins)):
-            for place, count in bins.items():
-                row[name][place] = row[name].get(place, 0) + count
-    found = await tx.execute(_SUM_KEYS, asked, execution_options=FENCED)
-    keys = [{**row._mapping, **everywhere} for row in found]
+            for number, count in bins.items():
+                row[name][number] = row[name].get(number, 0) + count
+    if "agent" not in roll.by:
+        for row in days.values():
+            row["agent_name"] = None
+    found = await tx.execute(roll.sum_keys, asked, execution_options=FENCED)
+    keys = [{**row._mapping, **place} for row in found]
     return list(days.values()), keys
 
 

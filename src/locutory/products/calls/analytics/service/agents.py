@@ -73,6 +73,7 @@ _COACHED = {
     "objections_no": (True, "objection_not_handled"),
 }
 _PER_REASON = 3
+_COACHED_FROM = 500  # of the period, the newest
 _MOST_COACHED = 10
 _SORT = "floor-agents"
 
@@ -167,9 +168,9 @@ def _place(row: BoardRow) -> list[Any]:
 
 
 async def _coaching(db: Session, where: Slice) -> list[CoachRead]:
-    """The calls that stand out in one way or several, those with most reasons first."""
+    """Of the newest calls those that stand out, those with most reasons first."""
     order = {name: descending for name, (descending, _) in _COACHED.items()}
-    found = await queries.coachable(db, where, order, limit=_PER_REASON)
+    found = await queries.coachable(db, where, order, newest=_COACHED_FROM, limit=_PER_REASON)
     reasons: dict[str, list[str]] = {}
     rows: dict[str, Any] = {}
     for name, row in found:
