@@ -22,7 +22,8 @@ from benches.gen.shapes import Shape, shape
 from benches.gen.sinks import Sink, sink_of
 from locutory.kernel.db import Session, Storage
 from locutory.kernel.ids import new_id
-from locutory.products.calls.analytics.periods import month_of
+from locutory.products.calls.analytics.contract import Granularity
+from locutory.products.calls.analytics.periods import bucket_start, month_of
 from locutory.products.calls.analytics.upkeep import sum_days
 
 SHAPES = 400
@@ -231,10 +232,14 @@ async def _sum(url: str, tenant_id: UUID, pairs: dict[int, set[str]]) -> None:
     await storage.open()
     db = storage.database(tenant_id)
     try:
-        for number in sorted(pairs):
+        months: dict[int, set[tuple[int, str]]] = defaultdict(set)
+        for number, agents in pairs.items():  # a month at a time: it is summed after its days
+            first = bucket_start(number, Granularity.MONTH)
+            months[first] |= {(number, agent) for agent in agents}
+        for number in sorted(months):
 
             async def store(tx: Session, number: int = number) -> None:
-                await sum_days(tx, {(number, agent) for agent in pairs[number]})
+                await sum_days(tx, months[number])
 
             await db.write(store)
     finally:

@@ -1,9 +1,10 @@
 """The composition root: settings -> engines -> modules -> server. The only file that knows all."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from uuid import UUID
 
 from fastapi import FastAPI, Response
 from fastapi.routing import iter_route_contexts
@@ -79,13 +80,17 @@ class Server:
         }
         return {name: heavy.get(name, _LIGHT_QUEUE) for name in sorted(self.registry.queues)}
 
-    def worker(self) -> Worker:
-        """A worker for every queue."""
+    def worker(
+        self, *, queues: Collection[str] = (), tenants: frozenset[UUID] | None = None
+    ) -> Worker:
+        """A worker for every queue, or for some; for everybody's jobs, or those of `tenants`."""
+        slots = self.slots()
         return Worker(
             self.storage,
             self.registry,
-            self.slots(),
+            {name: slots[name] for name in queues or slots},
             self.settings.jobs,
+            tenants=tenants,
             services=self.services,
             on_end=JobMetrics(self.metrics).ended,
         )

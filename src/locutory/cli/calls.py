@@ -106,6 +106,33 @@ def redrive(
     sys.exit(1 if done.refused else 0)
 
 
+@app.command()
+def run(
+    bid: Annotated[
+        list[str] | None, typer.Option(help="only this business; may be repeated")
+    ] = None,
+    stage: Annotated[
+        list[str] | None, typer.Option(help="only this stage; may be repeated; else all")
+    ] = None,
+    continuous: Annotated[
+        bool, typer.Option(help="go on until SIGTERM, not only until nothing is left")
+    ] = False,
+) -> None:
+    """Work stages as a process of their own, beside a server or alone."""
+    from locutory.cli.working import run_worker
+    from locutory.products.calls.records.contract import Stage
+
+    known = [one.value for one in Stage]
+    unknown = sorted(set(stage or ()) - set(known))
+    if unknown:
+        raise InvalidError(f"there is no stage {unknown[0]}; there are {', '.join(known)}")
+    runs = run_async(
+        run_worker(_quiet(), queues=stage or known, bids=bid or (), continuous=continuous)
+    )
+    if not continuous:
+        print(f"{runs} jobs run, nothing is left")
+
+
 def _control(bid: str, action: str, stage: str | None) -> None:
     from locutory.cli.pipeline import run_control
     from locutory.products.calls.pipeline.schemas import ControlAsk

@@ -1,7 +1,6 @@
 """Commands that run and look after a server."""
 
 import asyncio
-import signal
 import sys
 import tempfile
 from collections.abc import Coroutine, Iterator
@@ -58,18 +57,23 @@ def serve(
     uvicorn.Server(config).run()
 
 
-def worker() -> None:
+def worker(
+    queue: Annotated[
+        list[str] | None, typer.Option(help="only this queue, such as transcribe; may be repeated")
+    ] = None,
+    bid: Annotated[
+        list[str] | None, typer.Option(help="only this business; may be repeated")
+    ] = None,
+    metrics_port: Annotated[
+        int | None, typer.Option(help="serve /metrics of this process on 127.0.0.1")
+    ] = None,
+) -> None:
     """Work the queues without serving HTTP; any number of these may run beside a server."""
-    from locutory.app import compose
+    from locutory.cli.working import run_worker
 
     settings = Settings()
     configure_logs(settings)
-
-    async def run() -> None:
-        async with compose(settings).running():
-            await _until_told()
-
-    run_async(run())
+    run_async(run_worker(settings, queues=queue or (), bids=bid or (), metrics_port=metrics_port))
 
 
 def migrate(
@@ -157,14 +161,6 @@ def run_async(awaitable: Coroutine[Any, Any, T]) -> T:
     import uvloop
 
     return uvloop.run(awaitable)
-
-
-async def _until_told() -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    await stop.wait()
 
 
 @contextmanager

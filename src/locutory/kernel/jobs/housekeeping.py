@@ -1,6 +1,6 @@
 """What keeps the queue in order: leases that ran out, gates, schedules, retention, workers."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC
 from typing import Any
 from uuid import UUID
@@ -255,16 +255,16 @@ async def promote_all(tx: Session) -> None:
     )
 
 
-async def anything_ready(tx: Session, queues: list[str], *, delayed: bool) -> bool:
-    """Whether a job of these queues could run and no gate holds it."""
+async def anything_ready(
+    tx: Session, queues: list[str], *, tenants: Collection[UUID] | None = None, delayed: bool
+) -> bool:
+    """Whether a job of these queues (and tenants) could run and no gate holds it."""
     states = ["queued", "delayed"] if delayed else ["queued"]
     shut = select(_gate.c.tenant_id).where(
         _gate.c.tenant_id == _job.c.tenant_id, _gate.c.queue.in_([_job.c.queue, "*"])
     )
-    found = await tx.execute(
-        select(_job.c.id)
-        .where(_job.c.state.in_(states), _job.c.queue.in_(queues), ~shut.exists())
-        .limit(1),
-        execution_options=FENCED,
-    )
+    wanted = [_job.c.state.in_(states), _job.c.queue.in_(queues), ~shut.exists()]
+    if tenants is not None:
+        wanted.append(_job.c.tenant_id.in_(tenants))
+    found = await tx.execute(select(_job.c.id).where(*wanted).limit(1), execution_options=FENCED)
     return found.first() is not None

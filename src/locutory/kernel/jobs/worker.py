@@ -108,14 +108,19 @@ class Worker:
         queues: dict[str, int],
         settings: JobSettings | None = None,
         *,
+        tenants: frozenset[UUID] | None = None,
         services: Services | None = None,
         rng: random.Random | None = None,
         on_end: Callable[[Claimed, str, float], None] | None = None,
     ) -> None:
-        """`on_end(job, outcome, seconds)` is told of every run, for metrics."""
+        """`on_end(job, outcome, seconds)` is told of every run, for metrics.
+
+        Jobs of other `tenants` than these are left to other workers; None takes everybody's.
+        """
         self.id = f"{socket.gethostname()}-{os.getpid()}-{new_id().hex[-8:]}"
         self.settings = settings or JobSettings()
         self.queues = queues
+        self.tenants = tenants
         self.services = services or Services()
         self._storage = storage
         self._kernel = storage.database()
@@ -180,7 +185,9 @@ class Worker:
                     return_when=asyncio.FIRST_COMPLETED,
                 )
             elif not self._ended and not await self._kernel.write(
-                lambda tx: housekeeping.anything_ready(tx, list(self.queues), delayed=skip_delays)
+                lambda tx: housekeeping.anything_ready(
+                    tx, list(self.queues), tenants=self.tenants, delayed=skip_delays
+                )
             ):
                 return runs
 
@@ -275,6 +282,7 @@ class Worker:
             w.tenant_id: w
             for w in await queue.waiting_tenants(tx, name)
             if not self._gates.shut(w.tenant_id, name)
+            and (self.tenants is None or w.tenant_id in self.tenants)
         }
         waiting, put_off = set(found), set[UUID]()
         # whoever has work that is no backfill; of interest only where there is backfill as well
