@@ -42,6 +42,8 @@ UNKNOWN = {
     "callid": "never-heard",
     "user_id": NO_ONE,
     "key_id": NO_ONE,
+    "api_key_id": NO_ONE,
+    "embed_key_id": NO_ONE,
     "type_key": "never_heard",
     "moment_id": NO_ONE,
     "reclassification_id": NO_ONE,
@@ -75,6 +77,8 @@ _TEMPLATE = {
     "name": "A template",
     "parameters": [{"key": "polite", "section": "Talk", "question": "Polite?", "type": "bool"}],
 }
+_SITE = "https://portal.example.org"
+_EMBED_KEY = {"name": "Portal", "scopes": ["calls:read"], "origins": [_SITE]}
 BODIES: dict[str, dict[str, Any]] = {
     "POST /agents/{bid}": {"json": _NEW_AGENT},
     "POST /agents/{bid}/validate": {"json": _NEW_AGENT},
@@ -94,6 +98,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/auth/profile/avatar": {"files": {"file": ("me.png", PNG)}},
     "POST /api/auth/refresh": _REFRESH,
     "POST /auth": _LOGIN,
+    "POST /auth/embed": {"json": {"embed_key": "{embed_key}"}, "headers": {"origin": _SITE}},
     "POST /auth/login": _LOGIN,
     "POST /auth/password": {
         "json": {"current_password": "not this horse", "new_password": "another horse"}
@@ -102,6 +107,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /auth/stream-ticket": {"json": {"bid": "{bid}"}},
     "POST /businesses": {"json": {"bid": "brand-new", "name": "New"}},
     "PATCH /businesses/{bid}": {"json": {"name": "Renamed"}},
+    "POST /businesses/{bid}/api-keys": {"json": {"name": "a key", "scopes": ["read"]}},
+    "POST /businesses/{bid}/embed-keys": {"json": _EMBED_KEY},
     "POST /businesses/{bid}/users": {
         "json": {"email": "guest@example.org", "name": "Guest", "role": "viewer"}
     },
@@ -176,6 +183,7 @@ OPEN = {
     "POST /api/auth/login",
     "POST /api/auth/refresh",
     "POST /auth",
+    "POST /auth/embed",
     "POST /auth/login",
     "POST /auth/refresh",
 }
@@ -436,6 +444,14 @@ async def street(api: FastAPI, server: Server, ours: "Resident", theirs: "Reside
             "review_id": review["id"],
             "webhook_id": hook,
             "delivery_id": await delivered(server, resident.bid, hook),
+            "api_key_id": await created(
+                resident,
+                f"/businesses/{resident.bid}/api-keys",
+                {"name": "a key", "scopes": ["read"]},
+            ),
+            "embed_key_id": await created(
+                resident, f"/businesses/{resident.bid}/embed-keys", _EMBED_KEY
+            ),
             **await trials(resident),
         }
     return Street(ours, theirs, list(doors(api)), made)

@@ -237,13 +237,17 @@ async def orphans(db: Session, *, after: UUID | None, limit: int) -> tuple[list[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slice:
-    """Which calls are looked at. What stands below `engines` is not in the day tables."""
+    """Which calls are looked at. What stands below `within` is not in the day tables.
+
+    `within` holds whatever span is asked for, also that of the period before.
+    """
 
     span: Span
     agents: tuple[str, ...] = ()
     direction: str | None = None
     template: str | None = None
     engines: tuple[str, ...] = ()
+    within: Span | None = None
     status: str | None = None
     language: str | None = None
     disposition: str | None = None
@@ -266,6 +270,8 @@ class Slice:
             c.day >= self.span.first,
             c.day < self.span.end,
         ]
+        if self.within is not None:
+            conditions += [c.day >= self.within.first, c.day < self.within.end]
         if self.agents:
             conditions.append(c.agent.in_(self.agents))
         if self.engines:

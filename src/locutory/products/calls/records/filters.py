@@ -75,7 +75,8 @@ class CallFilter:
     """What a list of calls is narrowed to; None does not narrow.
 
     `own` are the agents whose calls the reader may see; `phones` and `phone_hashes` are any of
-    the last four digits, or of the keyed hashes, of the customer's number.
+    the last four digits, or of the keyed hashes, of the customer's number. `fixed` holds beside
+    all of these: what the reader's key is narrowed to.
     """
 
     from_: datetime | None = None
@@ -98,6 +99,7 @@ class CallFilter:
     has_text: bool | None = None
     q: str | None = None
     own: Sequence[str] | None = None
+    fixed: "CallFilter | None" = None
 
     def apply(self, statement: AnySelect) -> AnySelect:
         """The statement with these conditions, without `q`; times are half-open."""
@@ -113,7 +115,7 @@ class CallFilter:
         found = [*self._plain(by_index if _is_sqlite(db) else None), *self._joined()]
         if self.q is not None:
             found.append(says(db, COLLECTION, self.q, _R.callid.expression))
-        return found
+        return found if self.fixed is None else [*found, *self.fixed.conditions(db, sort)]
 
     async def few(self, db: Session, sort: str) -> list[UUID] | None:
         """Calls among which are all that fit, by the first condition that leaves few; or None."""
@@ -127,7 +129,7 @@ class CallFilter:
             ids = list(dict.fromkeys(rows.scalars()))
             if len(ids) <= FEW:
                 return ids
-        return None
+        return None if self.fixed is None else await self.fixed.few(db, sort)
 
     def _probes(self, db: Session, sort: str) -> list[Select[Any]]:
         probes = []

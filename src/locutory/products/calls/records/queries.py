@@ -144,14 +144,21 @@ async def is_known(db: Session, callid: str) -> bool:
 
 
 async def get(
-    db: Session, callid: str, *, own: Sequence[str] | None = None, lock: bool = False
+    db: Session,
+    callid: str,
+    *,
+    own: Sequence[str] | None = None,
+    fixed: CallFilter | None = None,
+    lock: bool = False,
 ) -> CallRecord:
     """The call with the source system's id. Raises CallNotFound.
 
-    `own` are the agents whose calls the reader may see, None for all; `lock` holds the row for
-    this transaction.
+    `own` are the agents whose calls the reader may see, None for all, and `fixed` is what their
+    key is narrowed to; `lock` holds the row for this transaction.
     """
     statement = select(_R).where(_R.callid == callid)
+    if fixed is not None:
+        statement = statement.where(*fixed.conditions(db))
     record = await db.scalar(statement.with_for_update() if lock else statement)
     if record is None or (own is not None and record.agent_id not in own):
         raise CallNotFound()

@@ -22,9 +22,9 @@ from locutory.products.calls.records.bulk import (
 )
 from locutory.products.calls.records.contract import BULK, BulkNotFound, CountMismatch
 from locutory.products.calls.records.models import CallBulk, CallRecord
+from locutory.products.calls.records.narrowing import filter_of
 from locutory.products.calls.records.schemas import BulkAsk, BulkRead, BulkRefusal, Tag
 from locutory.products.calls.records.service import deleting, editing, runs
-from locutory.products.calls.records.service.reading import filter_of
 from locutory.products.calls.records.sight import Reader
 
 MOST_CALLS = 10_000
