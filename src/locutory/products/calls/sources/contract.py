@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from locutory.kernel.errors import ConflictError, InvalidError, NotFoundError
+from locutory.kernel.errors import ConflictError, InputError, InvalidError, NotFoundError
 from locutory.products.calls.pipeline.contract import AudioRef
 from locutory.products.calls.records.contract import Direction
 
@@ -119,6 +119,12 @@ class FolderNotAllowed(InvalidError):
     """This folder may not be watched."""
 
     code = "FOLDER_NOT_ALLOWED"
+
+
+class FileUnreadable(InputError):
+    """The server may not read this file; give it the right and put the file there again."""
+
+    code = "FILE_UNREADABLE"
 
 
 class NothingToWalk(InvalidError):

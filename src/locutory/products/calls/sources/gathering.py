@@ -32,7 +32,8 @@ class Folder:
 async def gathered(folder: Folder, ready: Ready, services: Services) -> CallOffer | None:
     """The offer of a recording and its transcript; None if one of them is not as it was seen.
 
-    The file's time counts as the call's. Raises TooLargeError, NotAudioError and AudioEmptyError.
+    The file's time counts as the call's. Raises FileUnreadable, TooLargeError, NotAudioError,
+    AudioEmptyError.
     """
     settings = services.get(Settings)
     with ExitStack() as stack:

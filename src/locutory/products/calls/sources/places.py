@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from locutory.products.calls.sources.contract import FolderNotAllowed
+from locutory.products.calls.sources.contract import FileUnreadable, FolderNotAllowed
 
 _UNFINISHED = (".part", ".partial", ".tmp", ".temp", ".crdownload", ".filepart", ".swp", "~")
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
@@ -96,12 +96,12 @@ def entries(handle: int) -> list[Entry]:
 
 
 def open_file(handle: int, entry: Entry) -> BinaryIO | None:
-    """The file, None if it is not there any more as it was seen. Blocking."""
+    """The file, None if it is not there as it was seen. Blocking. Raises FileUnreadable."""
     try:
         descriptor = os.open(entry.name, _FILE, dir_fd=handle)
-    except (FileNotFoundError, OSError) as error:
-        if isinstance(error, PermissionError):
-            raise
+    except PermissionError as error:
+        raise FileUnreadable from error
+    except OSError:
         return None
     status = os.fstat(descriptor)
     same = (status.st_size, status.st_mtime_ns) == (entry.size_bytes, entry.mtime_ns)

@@ -155,6 +155,8 @@ async def _batch(tx: Session, bulk_id: UUID) -> bool:
     row.refused = [*row.refused, *refused][:_MOST_REFUSALS]
     if row.position >= row.total:
         row.finished_at = utc_now()
+        if action.end is not None:
+            await action.end(tx, row.callids, row.params, row.actor)
     await tx.flush()
     return row.finished_at is not None
 
