@@ -240,6 +240,13 @@ async def test_times_phones_and_words_narrow_as_in_the_list_of_calls(house: Hous
         "POST", path, json={**number, "filters": {"phone": "+911234567890"}}
     )
 
+    tried = [
+        await page.ask("GET", f"/call-records/{page.bid}{part}?phone={phone}")
+        for part in ("", "/facets")
+        for phone in ("3210", "%2B919876543210")
+    ]
+
+    assert {reply.json()["error_code"] for reply in tried} == {"EMBED_FORBIDDEN"}
     assert await page.ids() == ["late"]
     assert await page.ids("to=2026-03-02T12:00:00Z") == []
     assert refused.status_code == 422

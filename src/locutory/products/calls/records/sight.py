@@ -5,7 +5,13 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from locutory.kernel.auth.contract import Access, Principal, Tenant, embedded
+from locutory.kernel.auth.contract import (
+    Access,
+    EmbedForbidden,
+    Principal,
+    Tenant,
+    embedded,
+)
 from locutory.kernel.auth.dependencies import access, stream_access
 from locutory.kernel.crypto import Secrets
 from locutory.kernel.db import Database
@@ -54,7 +60,12 @@ class Reader:
         return self.access.principal.allows(PII)
 
     def narrowed(self, where: CallFilter) -> CallFilter:
-        """The conditions of a request with those that hold for this caller in any case."""
+        """The conditions of a request with those that hold for this caller in any case.
+
+        Raises EmbedForbidden where a page looks for a number: its visitors could try them all.
+        """
+        if self.fixed is not None and (where.last4 or where.phone_hashes) is not None:
+            raise EmbedForbidden("embedded pages do not search by phone; leave it out")
         return replace(where, own=self.own, fixed=self.fixed)
 
 
