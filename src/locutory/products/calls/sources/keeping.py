@@ -107,6 +107,7 @@ async def update(
             await _forget_files(tx, source_id)  # names of another folder
         for name, value in changes.items():
             setattr(row, name, value)
+        row.updated_at = utc_now()
         await tx.flush()
         await audit(
             tx,

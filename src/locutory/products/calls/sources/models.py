@@ -28,7 +28,7 @@ class CallSource(TenantModel):
     since: Mapped[datetime | None]
     looks: Mapped[int] = mapped_column(default=0)
     health: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    updated_at: Mapped[datetime] = mapped_column(default=utc_now, onupdate=utc_now)
+    updated_at: Mapped[datetime] = mapped_column(default=utc_now)
 
     __table_args__ = (UniqueConstraint("tenant_id", "name"),)
 
