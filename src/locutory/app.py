@@ -23,6 +23,7 @@ from locutory.engines.vectors.embedded import EmbeddedVectors
 from locutory.kernel import failpoints, http_errors
 from locutory.kernel.auth import Auth, BlobPutter, Roles
 from locutory.kernel.auth import routes as auth_routes
+from locutory.kernel.auth.embedding import EmbedHeaders
 from locutory.kernel.cpu import CpuPool
 from locutory.kernel.crypto import Secrets, load_or_create_secrets
 from locutory.kernel.db import Session, Storage
@@ -226,6 +227,7 @@ def create_app(server: Server, *, work: bool = True) -> FastAPI:
     app.state.hub = server.hub
     app.state.limiter = Limiter(server.settings.limits)
     http_errors.install(app)
+    app.add_middleware(EmbedHeaders, auth=server.auth)
     app.add_middleware(TelemetryMiddleware, metrics=server.metrics)
 
     checks = HealthChecks()

@@ -42,6 +42,8 @@ UNKNOWN = {
     "callid": "never-heard",
     "user_id": NO_ONE,
     "key_id": NO_ONE,
+    "api_key_id": NO_ONE,
+    "embed_key_id": NO_ONE,
     "type_key": "never_heard",
     "moment_id": NO_ONE,
     "reclassification_id": NO_ONE,
@@ -58,6 +60,8 @@ UNKNOWN = {
     "webhook_id": NO_ONE,
     "delivery_id": NO_ONE,
     "export_id": NO_ONE,
+    "source_id": NO_ONE,
+    "backfill_id": NO_ONE,
 }
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(16)
 
@@ -75,6 +79,9 @@ _TEMPLATE = {
     "name": "A template",
     "parameters": [{"key": "polite", "section": "Talk", "question": "Polite?", "type": "bool"}],
 }
+_SITE = "https://portal.example.org"
+_LONG_AGO = {"from": "2001-01-01T00:00:00Z", "to": "2001-02-01T00:00:00Z"}
+_EMBED_KEY = {"name": "Portal", "scopes": ["calls:read"], "origins": [_SITE]}
 BODIES: dict[str, dict[str, Any]] = {
     "POST /agents/{bid}": {"json": _NEW_AGENT},
     "POST /agents/{bid}/validate": {"json": _NEW_AGENT},
@@ -94,6 +101,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/auth/profile/avatar": {"files": {"file": ("me.png", PNG)}},
     "POST /api/auth/refresh": _REFRESH,
     "POST /auth": _LOGIN,
+    "POST /auth/embed": {"json": {"embed_key": "{embed_key}"}, "headers": {"origin": _SITE}},
     "POST /auth/login": _LOGIN,
     "POST /auth/password": {
         "json": {"current_password": "not this horse", "new_password": "another horse"}
@@ -102,6 +110,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /auth/stream-ticket": {"json": {"bid": "{bid}"}},
     "POST /businesses": {"json": {"bid": "brand-new", "name": "New"}},
     "PATCH /businesses/{bid}": {"json": {"name": "Renamed"}},
+    "POST /businesses/{bid}/api-keys": {"json": {"name": "a key", "scopes": ["read"]}},
+    "POST /businesses/{bid}/embed-keys": {"json": _EMBED_KEY},
     "POST /businesses/{bid}/users": {
         "json": {"email": "guest@example.org", "name": "Guest", "role": "viewer"}
     },
@@ -124,6 +134,7 @@ BODIES: dict[str, dict[str, Any]] = {
         "json": {"base_version": 1, "edits": [{"idx": 0, "text": "Good morning."}]}
     },
     "POST /ingest/{bid}/audio": {"files": {"file": ("a.wav", b"RIFF\x24\0\0\0WAVEfmt ")}},
+    "POST /ingest/{bid}/backfill": {"json": {"source_id": "{source_id}", **_LONG_AGO}},
     "POST /ingest/{bid}/calls": {"json": {"calls": [{"callid": "new"}]}},
     "POST /moments/{bid}": {"json": {"key": "other", "name": "Other", "rule": _SILENCE}},
     "PATCH /moments/{bid}/{moment_id}": {"json": {"name": "Renamed"}},
@@ -133,6 +144,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "PATCH /objections/{bid}/types/{type_key}": {"json": {"label": "Renamed"}},
     "POST /dlq/{bid}/redrive": {"json": {"filter": {"code": "NONE"}}},
     "POST /dlq/{bid}/{job_id}/redrive": {"json": {"overrides": {"provider": "stub"}}},
+    "POST /pipeline/{bid}/sources": {"json": {"name": "Relay", "kind": "push"}},
+    "PATCH /pipeline/{bid}/sources/{source_id}": {"json": {"name": "Renamed"}},
     "POST /pipeline/{bid}/config/rollback": {"json": {"version": 1}},
     "POST /pipeline/{bid}/control": {"json": {"action": "resume"}},
     "POST /webhooks/{bid}": {
@@ -176,6 +189,7 @@ OPEN = {
     "POST /api/auth/login",
     "POST /api/auth/refresh",
     "POST /auth",
+    "POST /auth/embed",
     "POST /auth/login",
     "POST /auth/refresh",
 }
@@ -436,6 +450,15 @@ async def street(api: FastAPI, server: Server, ours: "Resident", theirs: "Reside
             "review_id": review["id"],
             "webhook_id": hook,
             "delivery_id": await delivered(server, resident.bid, hook),
+            "api_key_id": await created(
+                resident,
+                f"/businesses/{resident.bid}/api-keys",
+                {"name": "a key", "scopes": ["read"]},
+            ),
+            **await watching(server, resident),
+            "embed_key_id": await created(
+                resident, f"/businesses/{resident.bid}/embed-keys", _EMBED_KEY
+            ),
             **await trials(resident),
         }
     return Street(ours, theirs, list(doors(api)), made)
@@ -467,6 +490,18 @@ async def delivered(server: Server, bid: str, webhook_id: str) -> str:
 
     await storage.database(tenant_id).write(store)
     return str(row.id)
+
+
+async def watching(server: Server, resident: "Resident") -> dict[str, str]:
+    """A watched folder and a walk through its past."""
+    root = server.settings.data_dir / "in"
+    (root / resident.bid).mkdir(parents=True)
+    server.settings.intake.folders = (root,)
+    source = {"name": "Dialler", "kind": "folder", "path": str(root / resident.bid)}
+    source_id = await created(resident, f"/pipeline/{resident.bid}/sources", source)
+    ask = {"source_id": source_id, **_LONG_AGO}
+    backfill_id = await created(resident, f"/ingest/{resident.bid}/backfill", ask)
+    return {"source_id": source_id, "backfill_id": backfill_id}
 
 
 async def trials(resident: "Resident") -> dict[str, str]:

@@ -2,6 +2,8 @@
 
 import json
 import sys
+from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -9,7 +11,7 @@ import typer
 from pydantic import BaseModel, ValidationError
 
 from locutory.cli.operate import configure_logs, run_async
-from locutory.kernel.errors import InvalidError
+from locutory.kernel.errors import InputError, InvalidError
 from locutory.kernel.settings import Settings
 
 M = TypeVar("M", bound=BaseModel)
@@ -162,11 +164,109 @@ def _checked(kind: type[M], **fields: Any) -> M:
 @app.command()
 def register(
     bid: Annotated[str, typer.Option(help="the business's id in addresses")],
-    name: Annotated[str | None, typer.Option(help="its name")] = None,
-    timezone: Annotated[str, typer.Option(help="an IANA name")] = "UTC",
+    file: Annotated[
+        Path | None, typer.Argument(help="call rows to register: CSV or JSON lines")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="a new business's name")] = None,
+    timezone: Annotated[str, typer.Option(help="a new business's, an IANA name")] = "UTC",
+    map_: Annotated[
+        list[str] | None,
+        typer.Option("--map", help="our field=the file's column, such as callid=UniqueID"),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what would be")] = False,
+    report: Annotated[
+        Path | None, typer.Option(help="a CSV file for the rows that are rejected")
+    ] = None,
+    afresh: Annotated[
+        bool, typer.Option("--afresh", help="from the first line, also after a run was cut off")
+    ] = False,
+    as_json: _AsJson = False,
 ) -> None:
-    """Make a business."""
-    from locutory.cli.ingest import run_register
+    """Make a business; or with FILE, register its rows as calls of a business.
 
-    run_async(run_register(Settings(), bid, name or bid, timezone))
-    print(f"business {bid} is ready")
+    A run that was cut off goes on where it was; a row that is offered again changes nothing.
+    Exit code 1 if a row was rejected.
+    """
+    if file is None:
+        from locutory.cli.ingest import run_register
+
+        run_async(run_register(Settings(), bid, name or bid, timezone))
+        print(f"business {bid} is ready")
+        return
+    from locutory.cli.intake import RowsAsk, run_rows
+
+    ask = RowsAsk(
+        path=file, names=_names(map_ or []), dry_run=dry_run, afresh=afresh, report=report
+    )
+    done = run_async(run_rows(_quiet(), bid, ask, quiet=as_json))
+    if as_json:
+        print(json.dumps(asdict(done)))
+    else:
+        would = "would be " if dry_run else ""
+        print(f"{done.created} {would}registered, {done.updated} updated, {done.known} known")
+        if done.rejected:
+            where = f", see {report}" if report is not None else "; --report names them"
+            print(f"{done.rejected} rejected{where}")
+    sys.exit(1 if done.rejected else 0)
+
+
+@app.command()
+def backfill(
+    bid: _Bid,
+    source: Annotated[str, typer.Option(help="the name of a watched folder")],
+    since: Annotated[datetime, typer.Option("--from", help="first file time, UTC")],
+    until: Annotated[datetime, typer.Option("--to", help="the file time to end before, UTC")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only count")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="until the walk has ended")] = False,
+    as_json: _AsJson = False,
+) -> None:
+    """Take in a folder's past, behind the fresh calls; exit code 1 if the walk failed."""
+    from locutory.cli.intake import WalkAsk, run_backfill
+
+    ask = WalkAsk(
+        source=source,
+        since=since.replace(tzinfo=UTC),
+        until=until.replace(tzinfo=UTC),
+        dry_run=dry_run,
+        wait=wait,
+    )
+    done = run_async(run_backfill(_quiet(), bid, ask))
+    if as_json:
+        print(done.model_dump_json())
+    elif done.finished_at is None:
+        print(f"backfill {done.id} is queued")
+    else:
+        counts = f"{done.created} taken in, {done.duplicates} known, {done.refused} refused"
+        print(f"{done.state}: {done.files} files, {counts}")
+        for fault in done.faults:
+            print(f"{fault.name}: {fault.code}: {fault.detail}")
+    sys.exit(1 if done.state == "failed" else 0)
+
+
+@app.command()
+def watch(bid: _Bid, as_json: _AsJson = False) -> None:
+    """Look at a business's watched folders now; the server does so each minute."""
+    from locutory.cli.intake import run_watch
+
+    found = run_async(run_watch(_quiet(), bid))
+    if as_json:
+        print(json.dumps(found))
+        return
+    for name, looked in found.items():
+        said = ", ".join(
+            f"{looked[key]} {key}" for key in ("taken", "duplicates", "refused", "waiting")
+        )
+        print(f"{name}: {looked['error'] or said}")
+    if not found:
+        print("no folder is watched")
+
+
+def _names(pairs: list[str]) -> dict[str, str]:
+    """`callid=UniqueID` and so on. Raises InputError."""
+    found = {}
+    for pair in pairs:
+        ours, equals, theirs = pair.partition("=")
+        if not equals or not ours.strip() or not theirs.strip():
+            raise InputError(f"--map {pair}: write our field=the file's column", code="USAGE")
+        found[ours.strip()] = theirs.strip()
+    return found

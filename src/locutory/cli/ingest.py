@@ -83,7 +83,7 @@ async def _wait(server: Server, db: Database, callids: Sequence[str], console: C
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    working = asyncio.create_task(_work_if_nobody_does(server, stop))
+    working = asyncio.create_task(work_if_nobody_does(server, stop, set(Stage)))
     working.add_done_callback(lambda _: stop.set())
     try:
         await _watch(db, set(callids), stop, console)
@@ -92,12 +92,13 @@ async def _wait(server: Server, db: Database, callids: Sequence[str], console: C
         await working
 
 
-async def _work_if_nobody_does(server: Server, stop: asyncio.Event) -> None:
+async def work_if_nobody_does(server: Server, stop: asyncio.Event, needed: set[Any]) -> None:
+    """Until told to stop: where no worker lives that serves these queues, be one for all."""
     silent_s = server.settings.jobs.silent_s
     while not stop.is_set():
         async with server.storage.read(None) as session:
             served = await served_queues(session, silent_s)
-        if not set(Stage) <= served:
+        if not needed <= served:
             await server.worker().run(stop)
             return
         with suppress(TimeoutError):

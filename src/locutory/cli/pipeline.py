@@ -3,10 +3,8 @@
 from rich.console import Console
 from rich.table import Table
 
-from locutory.app import Server, compose
-from locutory.kernel.auth import queries as tenants
-from locutory.kernel.auth.contract import TenantNotFound
-from locutory.kernel.db import Database
+from locutory.app import compose
+from locutory.cli.intake import business_of
 from locutory.kernel.settings import Settings
 from locutory.products.calls.pipeline import service
 from locutory.products.calls.pipeline.contract import Action
@@ -26,7 +24,7 @@ async def run_control(
 ) -> Controlled:
     """Tell a stage, or all. Raises TenantNotFound, StageDisabled."""
     async with compose(settings).running(work=False) as server:
-        return await service.control(await _business(server, bid), action, stage, actor=OPERATOR)
+        return await service.control(await business_of(server, bid), action, stage, actor=OPERATOR)
 
 
 async def run_redrive(
@@ -34,22 +32,14 @@ async def run_redrive(
 ) -> Redriven:
     """Queue dead jobs again. Raises TenantNotFound."""
     async with compose(settings).running(work=False) as server:
-        db = await _business(server, bid)
+        db = await business_of(server, bid)
         return await service.redrive_many(db, server.services, select, overrides, actor=OPERATOR)
 
 
 async def run_status(settings: Settings, bid: str) -> PipelineStatus:
     """How a business's calls stand. Raises TenantNotFound."""
     async with compose(settings).running(work=False) as server:
-        return await service.status(await _business(server, bid), server.services)
-
-
-async def _business(server: Server, bid: str) -> Database:
-    async with server.storage.read(None) as session:
-        tenant = await tenants.find_tenant(session, bid)
-    if tenant is None:
-        raise TenantNotFound
-    return server.storage.database(tenant.id)
+        return await service.status(await business_of(server, bid), server.services)
 
 
 def print_status(status: PipelineStatus) -> None:

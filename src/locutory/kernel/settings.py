@@ -95,6 +95,22 @@ class MediaSettings(BaseModel):
     max_audio_bytes: int = Field(default=512 * 1024 * 1024, ge=1)
 
 
+class IntakeSettings(BaseModel):
+    """Folders that recordings are taken from; a business has those below its own bid."""
+
+    folders: tuple[Path, ...] = Field(
+        default=(),
+        description="directories to watch folders in; a business has its own below `<it>/<bid>`",
+    )
+    settle_s: float = Field(
+        default=10.0, ge=0, description="a file counts as whole when it has not changed for so long"
+    )
+    sidecar_wait_s: float = Field(
+        default=120.0, ge=0, description="how long a whole recording waits for its transcript"
+    )
+    files_per_look: int = Field(default=500, ge=1, description="recordings of a folder in a minute")
+
+
 class SttSettings(BaseModel):
     """Speech to text; `auto` takes the best engine that is there."""
 
@@ -181,6 +197,7 @@ class Settings(BaseSettings):
     http: HttpSettings = HttpSettings()
     limits: LimitSettings = LimitSettings()
     media: MediaSettings = MediaSettings()
+    intake: IntakeSettings = IntakeSettings()
     stt: SttSettings = SttSettings()
     llm: LlmSettings = LlmSettings()
     pipeline: PipelineSettings = PipelineSettings()

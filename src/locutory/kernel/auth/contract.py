@@ -1,8 +1,9 @@
 """What others may know of a caller, and the errors that a caller may meet."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 from locutory.kernel.db import Database
@@ -22,6 +23,14 @@ class Scopes:
 
     USERS_READ = "users:read"
     KEYS_MANAGE = "keys:manage"
+
+
+def embedded(scope: str) -> str:
+    """The scope's form for pages of other sites; routes that respect a key's filters ask for it.
+
+    A page never has the scope itself, so a route that does not know of embedding refuses it.
+    """
+    return f"{scope}@embed"
 
 
 class TenantStatus(StrEnum):
@@ -59,14 +68,31 @@ class PrincipalKind(StrEnum):
 
     USER = "user"
     API_KEY = "key"
+    EMBED = "embed"
     LOOPBACK = "loopback"
+
+
+class KeyKind(StrEnum):
+    """Whom a key is for: another system, or pages of another site."""
+
+    SERVICE = "service"
+    EMBED = "embed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbedTerms:
+    """Where an embed key may be used, and what it is narrowed to in the words of its product."""
+
+    origins: tuple[str, ...]
+    filters: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
     """A caller. `current` is the tenant that paths without a `{bid}` act in.
 
-    `session_id` is the login that an access token came from, None for keys.
+    `session_id` is the login that an access token came from, None for keys; `embed` binds a page
+    of another site.
     """
 
     kind: PrincipalKind
@@ -78,6 +104,7 @@ class Principal:
     memberships: tuple[Membership, ...] = ()
     current: Membership | None = None
     session_id: UUID | None = None
+    embed: EmbedTerms | None = None
 
     @property
     def key(self) -> str:
@@ -153,6 +180,18 @@ class ScopeMissing(ForbiddenError):
     """Your role does not allow this."""
 
     code = "SCOPE_MISSING"
+
+
+class OriginDenied(ForbiddenError):
+    """The embed key is not for this origin; make one that names it."""
+
+    code = "ORIGIN_DENIED"
+
+
+class EmbedForbidden(ForbiddenError):
+    """Embedded pages may not do this; ask with a login or an API key."""
+
+    code = "EMBED_FORBIDDEN"
 
 
 class NoTenant(ForbiddenError):

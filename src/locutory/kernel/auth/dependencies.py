@@ -25,9 +25,10 @@ from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 from structlog.contextvars import bind_contextvars
 
-from locutory.kernel.auth import service
+from locutory.kernel.auth import embedding, service
 from locutory.kernel.auth.contract import (
     Access,
+    EmbedForbidden,
     NoTenant,
     PasswordChangeRequired,
     Principal,
@@ -73,9 +74,19 @@ async def _authenticate_stream(request: Request) -> Principal:
     return _admit(request, await service.redeem_ticket(auth_of(request), ticket))
 
 
+async def _authenticate_own(request: Request) -> Principal:
+    """As `_authenticate`, for routes that no page of another site may use."""
+    principal = await _authenticate(request)
+    if principal.embed is not None:
+        raise EmbedForbidden
+    return principal
+
+
 def _admit(request: Request, principal: Principal) -> Principal:
-    request.state.principal = principal
     request.state.principal_key = principal.key
+    if principal.embed is not None:
+        embedding.check_origin(request, principal.embed)
+    request.state.principal = principal
     bind_contextvars(user_id=str(principal.id))
     if principal.current is not None:
         bind_contextvars(tenant=principal.current.tenant.slug)
@@ -96,7 +107,14 @@ def _is_local(request: Request) -> bool:
 async def current_principal(
     request: Request, _: Annotated[object, Depends(_bearer)] = None
 ) -> Principal:
-    """Whoever calls, by access token or API key."""
+    """Whoever calls, by access token or API key. Raises EmbedForbidden for embedded pages."""
+    return await _authenticate_own(request)
+
+
+async def any_principal(
+    request: Request, _: Annotated[object, Depends(_bearer)] = None
+) -> Principal:
+    """Whoever calls, also an embedded page: for routes that ask for a scope in a `{bid}`."""
     return await _authenticate(request)
 
 
@@ -106,7 +124,10 @@ async def stream_principal(
     _: Annotated[object, Depends(_bearer)] = None,
 ) -> Principal:
     """Whoever calls, by access token, API key or ticket."""
-    return await _authenticate_stream(request)
+    principal = await _authenticate_stream(request)
+    if principal.embed is not None:
+        raise EmbedForbidden
+    return principal
 
 
 CurrentPrincipal = Annotated[Principal, Depends(current_principal)]
@@ -175,7 +196,9 @@ _Bid = Annotated[str, Path(description="the business, by its slug")]
 
 @cache
 def _entrance(scopes: tuple[str, ...]) -> Callable[..., Awaitable[Access]]:
-    async def entered(request: Request, principal: CurrentPrincipal, bid: _Bid) -> Access:
+    async def entered(
+        request: Request, principal: Annotated[Principal, Depends(any_principal)], bid: _Bid
+    ) -> Access:
         return await _enter(request, principal, bid, scopes)
 
     return entered
@@ -203,7 +226,8 @@ def stream_access(*scopes: str) -> Any:
 
 
 _WAYS_IN: dict[Any, Callable[[Request], Awaitable[Principal]]] = {
-    current_principal: _authenticate,
+    current_principal: _authenticate_own,
+    any_principal: _authenticate,
     stream_principal: _authenticate_stream,
 }
 

@@ -15,6 +15,8 @@ from sqlalchemy import update
 
 from locutory.kernel.auth import queries
 from locutory.kernel.auth.contract import (
+    EmbedTerms,
+    KeyKind,
     Membership,
     Principal,
     PrincipalKind,
@@ -22,11 +24,12 @@ from locutory.kernel.auth.contract import (
     TenantNotFound,
     TenantStatus,
     TokenInvalid,
+    embedded,
 )
 from locutory.kernel.auth.models import ApiKeyRow
 from locutory.kernel.auth.passwords import Passwords
 from locutory.kernel.auth.roles import Roles
-from locutory.kernel.auth.tokens import Tokens, matches, split_api_key
+from locutory.kernel.auth.tokens import EMBED_MARK, Tokens, matches, split_api_key
 from locutory.kernel.clock import Clock, utc_now
 from locutory.kernel.db import Session, Storage
 from locutory.kernel.errors import ConfigError, StorageUnavailableError
@@ -115,14 +118,36 @@ class Auth:
     async def principal_of(self, token: str) -> Principal:
         """The caller behind an access token or API key. Raises TokenInvalid."""
         parts = split_api_key(token)
-        if parts is None:
-            claims = self.tokens.verify(token)
-            return await self.user(claims.user_id, claims.tenant_id, claims.session_id)
+        if parts is not None:
+            return await self.by_key(parts, KeyKind.SERVICE)
+        if split_api_key(token, EMBED_MARK) is not None:
+            raise TokenInvalid("exchange the embed key for a token first (POST /auth/embed)")
+        claims = self.tokens.verify(token)
+        if claims.kind is PrincipalKind.EMBED:
+            return await self.by_key_id(claims.user_id)
+        return await self.user(claims.user_id, claims.tenant_id, claims.session_id)
+
+    async def by_key(self, parts: tuple[str, str], kind: KeyKind) -> Principal:
+        """The caller with a key of this kind, by prefix and secret. Raises TokenInvalid."""
         prefix, secret = parts
         found = await self._lookups.get(("key", prefix), lambda: self._load_key(prefix))
-        if found is None or not matches(secret, found[0].hash):
+        # the kind is asked for as well: its mark is not part of what is hashed
+        if found is None or not matches(secret, found[0].hash) or found[0].kind != kind:
             raise TokenInvalid
-        row, principal = found
+        return await self._used(*found)
+
+    async def by_key_id(self, key_id: UUID) -> Principal:
+        """The embedded page of a token that names its key. Raises TokenInvalid."""
+        found = await self._lookups.get(("key id", key_id), lambda: self._load_key_by_id(key_id))
+        if found is None or found[0].kind != KeyKind.EMBED:
+            raise TokenInvalid
+        return await self._used(*found)
+
+    async def embeds(self, origin: str) -> bool:
+        """Whether any live embed key names this origin."""
+        return origin in await self._lookups.get("origins", self._load_origins)
+
+    async def _used(self, row: ApiKeyRow, principal: Principal) -> Principal:
         if row.expires_at is not None and row.expires_at <= self.clock():
             raise TokenInvalid("the key has expired", code="TOKEN_EXPIRED")
         await self._note_use(row)
@@ -208,17 +233,32 @@ class Auth:
             principal = None if row is None else await self._key_principal(session, row)
         return None if row is None or principal is None else (row, principal)
 
+    async def _load_key_by_id(self, key_id: UUID) -> tuple[ApiKeyRow, Principal] | None:
+        async with self.db.read() as session:
+            row = await queries.find_api_key_by_id(session, key_id)
+            principal = None if row is None else await self._key_principal(session, row)
+        return None if row is None or principal is None else (row, principal)
+
+    async def _load_origins(self) -> frozenset[str]:
+        async with self.db.read() as session:
+            return await queries.embedding_origins(session, self.clock())
+
     async def _key_principal(self, session: Session, row: ApiKeyRow) -> Principal | None:
         tenant = await queries.find_tenant_by_id(session, row.tenant_id)
         if row.revoked_at is not None or tenant is None or tenant.status != TenantStatus.ACTIVE:
             return None
-        membership = Membership(tenant=tenant, roles=(), scopes=frozenset(row.scopes))
+        scopes, terms = frozenset(row.scopes), None
+        if row.kind == KeyKind.EMBED:
+            scopes = frozenset(map(embedded, scopes))
+            terms = EmbedTerms(origins=tuple(row.origins), filters=row.filters)
+        membership = Membership(tenant=tenant, roles=(), scopes=scopes)
         return Principal(
-            kind=PrincipalKind.API_KEY,
+            kind=PrincipalKind.API_KEY if terms is None else PrincipalKind.EMBED,
             id=row.id,
             name=row.name,
             memberships=(membership,),
             current=membership,
+            embed=terms,
         )
 
     async def _note_use(self, row: ApiKeyRow) -> None:

@@ -71,23 +71,32 @@ class RefreshTokenRow(Base):
 
 
 class ApiKeyRow(Base):
-    """A key for machines: `lct_<prefix>_<secret>`, of which the prefix is stored readably."""
+    """A key: `lct_<prefix>_<secret>`, of which the prefix is stored readably.
+
+    Embed keys (`lce_…`) also have the origins and filters that they are bound to.
+    """
 
     __tablename__ = "kernel_api_key"
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     tenant_id: Mapped[UUID]
+    kind: Mapped[str] = mapped_column(default="service")
     name: Mapped[str]
     prefix: Mapped[str] = mapped_column(unique=True)
     hash: Mapped[str]
     scopes: Mapped[list[str]]
+    origins: Mapped[list[str]] = mapped_column(default=list)
+    filters: Mapped[dict[str, Any]] = mapped_column(default=dict)
     created_by: Mapped[str]
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
-    __table_args__ = (Index("ix_kernel_api_key_tenant", "tenant_id", "id"),)
+    __table_args__ = (
+        Index("ix_kernel_api_key_tenant", "tenant_id", "kind", "id"),
+        Index("ix_kernel_api_key_kind", "kind"),
+    )
 
 
 class LoginFailureRow(Base):

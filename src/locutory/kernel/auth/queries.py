@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import Row, String, and_, cast, select
 
-from locutory.kernel.auth.contract import Tenant, TenantStatus
+from locutory.kernel.auth.contract import KeyKind, Tenant, TenantStatus
 from locutory.kernel.auth.models import (
     ApiKeyRow,
     LoginFailureRow,
@@ -127,16 +127,29 @@ async def find_api_key_by_id(session: Session, key_id: UUID) -> ApiKeyRow | None
 
 
 async def list_api_keys(
-    session: Session, tenant_id: UUID, *, after: UUID | None, limit: int
+    session: Session, tenant_id: UUID, kind: KeyKind, *, after: UUID | None, limit: int
 ) -> Sequence[ApiKeyRow]:
-    """A tenant's live keys, newest first, one more than `limit`."""
+    """A tenant's live keys of a kind, newest first, one more than `limit`."""
     statement = select(ApiKeyRow).where(
-        ApiKeyRow.tenant_id == tenant_id, ApiKeyRow.revoked_at.is_(None)
+        ApiKeyRow.tenant_id == tenant_id,
+        ApiKeyRow.kind == kind,
+        ApiKeyRow.revoked_at.is_(None),
     )
     if after is not None:
         statement = statement.where(ApiKeyRow.id < after)
     statement = statement.order_by(ApiKeyRow.id.desc()).limit(limit + 1)
     return (await session.scalars(statement)).all()
+
+
+async def embedding_origins(session: Session, now: datetime) -> frozenset[str]:
+    """Every origin that some live embed key names, whoever's it is."""
+    rows = await session.execute(
+        select(ApiKeyRow.origins, ApiKeyRow.expires_at).where(
+            ApiKeyRow.kind == KeyKind.EMBED, ApiKeyRow.revoked_at.is_(None)
+        )
+    )
+    live = (origins for origins, expires_at in rows if expires_at is None or expires_at > now)
+    return frozenset(origin for origins in live for origin in origins)
 
 
 def _people(tenant_id: UUID) -> Any:

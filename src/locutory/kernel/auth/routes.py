@@ -7,7 +7,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response, UploadFile
 
-from locutory.kernel.auth import avatars, keys, people, service
+from locutory.kernel.auth import avatars, embedding, keys, people, service
 from locutory.kernel.auth.contract import (
     BlobPutter,
     ImageTooLarge,
@@ -25,16 +25,16 @@ from locutory.kernel.auth.dependencies import (
     require,
 )
 from locutory.kernel.auth.gate import Auth
-from locutory.kernel.auth.models import ApiKeyRow
 from locutory.kernel.auth.queries import PersonRow
 from locutory.kernel.auth.schemas import (
     AvatarRead,
     BusinessRole,
     ClaimsRead,
+    EmbedAsk,
+    EmbedRead,
     KeyCreate,
     KeyCreated,
     KeyPage,
-    KeyRead,
     LoginAsk,
     LoginRead,
     MeRead,
@@ -47,7 +47,7 @@ from locutory.kernel.auth.schemas import (
     TicketRead,
     UserBrief,
 )
-from locutory.kernel.auth.tokens import split_api_key
+from locutory.kernel.auth.tokens import EMBED_LIFE, split_api_key
 from locutory.kernel.paging import decode_cursor, encode_cursor, split_page
 from locutory.kernel.ratelimit import rate_limit
 
@@ -109,6 +109,21 @@ _mount(login, "POST", "/api/auth/login", "/auth", "/auth/login", dependencies=_L
 _mount(refresh, "POST", "/api/auth/refresh", "/auth/refresh", dependencies=_LOGIN_RATE)
 _mount(logout, "POST", "/api/auth/logout", "/auth/logout", status_code=204)
 _mount(me, "GET", "/api/auth/me", "/auth/me")
+
+
+@router.post("/auth/embed")
+async def open_embed(data: EmbedAsk, request: Request, auth: TheAuth) -> EmbedRead:
+    """Exchange an embed key for a token, from a page of one of its origins."""
+    opened = await embedding.open_page(auth, request, data.embed_key)
+    scopes = opened.principal.current and opened.principal.current.scopes
+    return EmbedRead(
+        access_token=opened.access_token,
+        token_type="bearer",
+        expires_in=int(EMBED_LIFE.total_seconds()),
+        bid=opened.principal.tenant.slug,
+        scopes=sorted(scope.partition("@")[0] for scope in scopes or ()),
+        filters=dict(opened.terms.filters),
+    )
 
 
 @router.get("/auth/validate")
@@ -200,13 +215,7 @@ async def list_keys(
     ask: Annotated[PageAsk, Query()],
 ) -> KeyPage:
     """The live API keys of the current tenant, newest first."""
-    after = decode_cursor(ask.cursor, "keys", NoneType)[1] if ask.cursor else None
-    found = await keys.list_keys(auth, principal, after=after, limit=ask.limit)
-    rows, more = split_page(found, ask.limit)
-    return KeyPage(
-        items=[_key(row) for row in rows],
-        next_cursor=encode_cursor("keys", None, rows[-1].id) if more else None,
-    )
+    return await keys.key_page(auth, principal, ask)
 
 
 @router.post("/api/auth/keys", status_code=201)
@@ -214,10 +223,7 @@ async def create_key(
     data: KeyCreate, principal: Annotated[Principal, require(Scopes.KEYS_MANAGE)], auth: TheAuth
 ) -> KeyCreated:
     """Make an API key; its text is shown this once."""
-    row, text = await keys.create_key(
-        auth, principal, name=data.name, scopes=data.scopes, expires_at=data.expires_at
-    )
-    return KeyCreated(key=text, **dict(_key(row)))
+    return await keys.make_key(auth, principal, data)
 
 
 @router.delete("/api/auth/keys/{key_id}", status_code=204)
@@ -277,17 +283,4 @@ def _person(row: PersonRow) -> PersonRead:
         roles=row.roles,
         avatar_url=avatars.address_of(row.id, row.avatar_key),
         joined_at=row.created_at,
-    )
-
-
-def _key(row: ApiKeyRow) -> KeyRead:
-    return KeyRead(
-        id=row.id,
-        name=row.name,
-        prefix=row.prefix,
-        scopes=row.scopes,
-        created_by=row.created_by,
-        created_at=row.created_at,
-        expires_at=row.expires_at,
-        last_used_at=row.last_used_at,
     )

@@ -1,7 +1,7 @@
 """Wire shapes of logins, people and keys, with the field names of both seeds that print them."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints
@@ -47,6 +47,23 @@ class TicketAsk(BaseModel):
     """Without `bid`, the ticket is for the current tenant."""
 
     bid: str | None = None
+
+
+class EmbedAsk(BaseModel):
+    """What an embedded page shows."""
+
+    embed_key: Annotated[str, StringConstraints(max_length=200)]
+
+
+class EmbedRead(BaseModel):
+    """A token for one page; ask again before `expires_in` seconds are over. `filters` are fixed."""
+
+    access_token: str
+    token_type: Literal["bearer"]
+    expires_in: int
+    bid: str
+    scopes: list[str]
+    filters: dict[str, Any]
 
 
 class KeyCreate(BaseModel):

@@ -11,24 +11,30 @@ from uuid import UUID
 
 import jwt
 
-from locutory.kernel.auth.contract import TokenInvalid
+from locutory.kernel.auth.contract import PrincipalKind, TokenInvalid
 from locutory.kernel.clock import Clock, from_ms, utc_now
 from locutory.kernel.errors import ConfigError
 
 KEY_BYTES = 32
 KEY_MARK = "lct"
+EMBED_MARK = "lce"
+EMBED_LIFE = timedelta(minutes=10)
 _ALGORITHM = "HS256"
 _ISSUER = "locutory"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claims:
-    """What an access token says. `session_id` is the family of its refresh tokens."""
+    """What an access token says. `session_id` is the family of its refresh tokens.
+
+    That of an embedded page names its key in place of both.
+    """
 
     user_id: UUID
     tenant_id: UUID | None
     session_id: UUID
     expires_at: datetime
+    kind: PrincipalKind = PrincipalKind.USER
 
 
 class Tokens:
@@ -52,14 +58,22 @@ class Tokens:
 
     def sign(self, *, user_id: UUID, tenant_id: UUID | None, session_id: UUID) -> str:
         """A new access token."""
+        tid = None if tenant_id is None else str(tenant_id)
+        return self._signed(self.lifetime, sub=str(user_id), sid=str(session_id), tid=tid)
+
+    def sign_embed(self, *, key_id: UUID) -> str:
+        """A token for a page that showed an embed key."""
+        return self._signed(
+            EMBED_LIFE, sub=str(key_id), sid=str(key_id), use=PrincipalKind.EMBED.value
+        )
+
+    def _signed(self, lifetime: timedelta, **said: str | None) -> str:
         issued = int(self._clock().timestamp())
         claims: dict[str, Any] = {
             "iss": _ISSUER,
-            "sub": str(user_id),
-            "sid": str(session_id),
-            "tid": None if tenant_id is None else str(tenant_id),
+            **said,
             "iat": issued,
-            "exp": issued + int(self.lifetime.total_seconds()),
+            "exp": issued + int(lifetime.total_seconds()),
         }
         return jwt.encode(claims, self._keys[self._kid], _ALGORITHM, headers={"kid": self._kid})
 
@@ -84,6 +98,7 @@ class Tokens:
                 tenant_id=UUID(claims["tid"]) if claims.get("tid") else None,
                 session_id=UUID(claims["sid"]),
                 expires_at=from_ms(int(claims["exp"]) * 1000),
+                kind=PrincipalKind(claims.get("use", PrincipalKind.USER)),
             )
         except (jwt.InvalidTokenError, KeyError, ValueError, TypeError) as error:
             raise TokenInvalid from error
@@ -111,14 +126,14 @@ def matches(secret: str, stored: str) -> bool:
     return hmac.compare_digest(hashed(secret), stored)
 
 
-def new_api_key() -> tuple[str, str, str]:
-    """A key for machines as (prefix, secret, the text that its owner gets)."""
+def new_api_key(mark: str = KEY_MARK) -> tuple[str, str, str]:
+    """A key as (prefix, secret, the text that its owner gets)."""
     prefix, secret = secrets.token_hex(6), new_secret()
-    return prefix, secret, f"{KEY_MARK}_{prefix}_{secret}"
+    return prefix, secret, f"{mark}_{prefix}_{secret}"
 
 
-def split_api_key(text: str) -> tuple[str, str] | None:
-    """(prefix, secret) of a key, None if the text is something else."""
-    mark, _, rest = text.partition("_")
+def split_api_key(text: str, mark: str = KEY_MARK) -> tuple[str, str] | None:
+    """(prefix, secret) of a key with this mark, None if the text is something else."""
+    found, _, rest = text.partition("_")
     prefix, _, secret = rest.partition("_")
-    return (prefix, secret) if mark == KEY_MARK and prefix and secret else None
+    return (prefix, secret) if found == mark and prefix and secret else None

@@ -4,6 +4,7 @@ from locutory.kernel.module import Module
 from locutory.products.calls.agents.module import module as agents
 from locutory.products.calls.analytics.module import module as analytics
 from locutory.products.calls.businesses.module import module as businesses
+from locutory.products.calls.embeds.module import module as embeds
 from locutory.products.calls.exchange.module import module as exchange
 from locutory.products.calls.findings.module import module as findings
 from locutory.products.calls.insights.module import module as insights
@@ -19,6 +20,7 @@ MODULES: tuple[Module, ...] = (
     findings,
     reviews,
     analytics,
+    embeds,
     agents,
     sources,
     pipeline,

@@ -4,6 +4,11 @@ from enum import StrEnum
 
 from locutory.kernel.errors import InvalidError, NotFoundError
 
+ANALYTICS = "analytics:read"
+"""What lets pages of other sites see figures; people and systems need `calls:read`."""
+FIXED = frozenset({"from", "to", "agent", "direction"})
+"""The words of an embed key's filter that every view can be narrowed to."""
+
 
 class Granularity(StrEnum):
     """How wide a bucket of a trend is; weeks begin on Monday."""
@@ -44,6 +49,12 @@ class FloorAgentNotFound(NotFoundError):
     """There is no call of such a floor agent here."""
 
     code = "FLOOR_AGENT_NOT_FOUND"
+
+
+class BeyondKey(NotFoundError):
+    """The key of this page shows none of these calls."""
+
+    code = "BEYOND_KEY"
 
 
 class RangeInvalid(InvalidError):

@@ -147,6 +147,11 @@ class Metric:
         return (*self.over, *self.under)
 
     @property
+    def costs(self) -> bool:
+        """Whether it tells what engines cost."""
+        return any(column.startswith("cost_micros") for column in self.columns)
+
+    @property
     def kind(self) -> str:
         """How values of calls become one: mean, ratio or sum."""
         if self.measure is not None:

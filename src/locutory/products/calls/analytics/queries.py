@@ -239,13 +239,17 @@ async def orphans(db: Session, *, after: UUID | None, limit: int) -> tuple[list[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slice:
-    """Which calls are looked at. What stands below `engines` is not in the day tables."""
+    """Which calls are looked at. What stands below `within` is not in the day tables.
+
+    `within` holds whatever span is asked for, also that of the period before.
+    """
 
     span: Span
     agents: tuple[str, ...] = ()
     direction: str | None = None
     template: str | None = None
     engines: tuple[str, ...] = ()
+    within: Span | None = None
     status: str | None = None
     language: str | None = None
     disposition: str | None = None
@@ -260,9 +264,17 @@ class Slice:
         beyond = (self.status, self.language, self.disposition, self.kind, self.has_text)
         return all(one is None for one in (*beyond, self.min_score, self.max_score))
 
+    @property
+    def reach(self) -> Span:
+        """The days that are looked at; none at all where the reader may see none of the span."""
+        if self.within is None:
+            return self.span
+        first = max(self.span.first, self.within.first)
+        return Span(first, max(first, min(self.span.end, self.within.end)))
+
     def of(self, table: FromClause, tenant_id: UUID) -> list[ColumnElement[bool]]:
         """The conditions on a table of facts."""
-        return [table.c.tenant_id == tenant_id, _within(table, self.span), *self._others(table)]
+        return [table.c.tenant_id == tenant_id, _within(table, self.reach), *self._others(table)]
 
     def rolled(
         self, table: FromClause, tenant_id: UUID, *, by_agent: bool, by_day: bool = False
@@ -270,10 +282,11 @@ class Slice:
         """The conditions on a day table: whole months by their own rows, but where days count."""
         days = Grain.AGENT if by_agent else Grain.ALL
         months = Grain.AGENT_MONTH if by_agent else Grain.MONTH
-        whole = None if by_day else self.span.months
-        parts = [(days, self.span)]
+        reach = self.reach
+        whole = None if by_day else reach.months
+        parts = [(days, reach)]
         if whole is not None:
-            before, after = Span(self.span.first, whole.first), Span(whole.end, self.span.end)
+            before, after = Span(reach.first, whole.first), Span(whole.end, reach.end)
             parts = [(months, whole), *((days, rest) for rest in (before, after) if rest.days)]
         ranges = [and_(table.c.grain == grain, _within(table, span)) for grain, span in parts]
         return [table.c.tenant_id == tenant_id, or_(*ranges), *self._others(table)]

@@ -45,6 +45,16 @@ ROLES: Mapping[str, frozenset[str]] = {
 }
 
 
+SCOPE_GROUPS: Mapping[str, frozenset[str]] = {
+    "read": frozenset({"calls:read"}),
+    "ingest": frozenset({"calls:ingest"}),
+    "manage": frozenset(
+        {"calls:read", "calls:write", "calls:ingest", SCORING, "calls:manage", "calls:export"}
+    ),
+}
+"""Names that stand for several scopes where an API key is made for a business."""
+
+
 class FloorAgentNotFound(NotFoundError):
     """There is no such floor agent here."""
 

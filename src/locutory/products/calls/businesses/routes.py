@@ -6,7 +6,8 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response, UploadFile
 
-from locutory.kernel.auth.contract import Access
+from locutory.kernel.auth import keys
+from locutory.kernel.auth.contract import Access, Scopes
 from locutory.kernel.auth.dependencies import (
     PlatformAdmin,
     SecuredRoute,
@@ -14,11 +15,12 @@ from locutory.kernel.auth.dependencies import (
     TheAuth,
     access,
 )
-from locutory.kernel.auth.schemas import PageAsk
+from locutory.kernel.auth.schemas import KeyCreate, KeyCreated, KeyPage, PageAsk
 from locutory.kernel.crypto import KeyRing, Secrets
 from locutory.kernel.idempotency import Idempotent
 from locutory.kernel.ratelimit import rate_limit
 from locutory.products.calls.businesses import roster, service
+from locutory.products.calls.businesses.contract import SCOPE_GROUPS
 from locutory.products.calls.businesses.schemas import (
     BusinessCreate,
     BusinessPage,
@@ -43,6 +45,7 @@ Reader = Annotated[Access, access("calls:read")]
 Keeper = Annotated[Access, access("calls:manage")]
 Host = Annotated[Access, access("calls:users")]
 Feeder = Annotated[Access, access("calls:ingest")]
+KeyKeeper = Annotated[Access, access(Scopes.KEYS_MANAGE)]
 _IMPORT_BYTES = 8 * 1024 * 1024
 
 
@@ -138,3 +141,26 @@ async def change_business_user(user_id: UUID, data: MemberUpdate, inside: Host) 
 async def remove_business_user(user_id: UUID, inside: Host) -> None:
     """Let somebody go; the last administrator stays."""
     await service.remove_member(inside, user_id)
+
+
+@router.get("/businesses/{bid}/api-keys")
+async def list_business_keys(
+    inside: KeyKeeper, auth: TheAuth, ask: Annotated[PageAsk, Query()]
+) -> KeyPage:
+    """The live API keys of a business, newest first."""
+    return await keys.key_page(auth, inside.principal, ask)
+
+
+@router.post("/businesses/{bid}/api-keys", status_code=201)
+async def create_business_key(data: KeyCreate, inside: KeyKeeper, auth: TheAuth) -> KeyCreated:
+    """Make an API key; its text is shown this once.
+
+    Beside scopes, the groups `read`, `ingest` and `manage` are taken.
+    """
+    return await keys.make_key(auth, inside.principal, data, groups=SCOPE_GROUPS)
+
+
+@router.delete("/businesses/{bid}/api-keys/{api_key_id}", status_code=204)
+async def revoke_business_key(api_key_id: UUID, inside: KeyKeeper, auth: TheAuth) -> None:
+    """Make an API key useless at once."""
+    await keys.revoke_key(auth, inside.principal, api_key_id)

@@ -24,6 +24,9 @@ class ExportFilter(BaseModel):
     agent: Annotated[str, Field(max_length=128)] | None = None
     min_score: Annotated[float, Field(ge=0, le=100)] | None = None
     max_score: Annotated[float, Field(ge=0, le=100)] | None = None
+    callids: (
+        Annotated[list[Annotated[str, Field(max_length=128)]], Field(max_length=10_000)] | None
+    ) = None
 
     def where(self) -> CallFilter:
         """The conditions of the list of calls."""
@@ -60,6 +63,16 @@ class ExportCreate(BaseModel):
         if unknown:
             known = ", ".join(COLUMNS[self.kind])
             raise ValueError(f"no such column: {', '.join(unknown)}; there are {known}")
+        return self
+
+
+class BulkExport(ExportCreate):
+    """The same for the calls of a deed on many."""
+
+    @model_validator(mode="after")
+    def _of_these_calls(self) -> "BulkExport":
+        if self.kind is Kind.AUDIT or self.filter != ExportFilter():
+            raise ValueError("what is exported are the calls that the deed names")
         return self
 
 

@@ -1,6 +1,6 @@
 """Deeds on many calls: what there is to do, registered by the modules that do it."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,8 @@ from locutory.products.calls.records.models import CallRecord
 
 Deed = Callable[[Session, CallRecord, Mapping[str, Any], str], Awaitable[None]]
 """`(tx, record, params, actor)`: one call, in the transaction that counts it."""
+End = Callable[[Session, Sequence[str], Mapping[str, Any], str], Awaitable[None]]
+"""`(tx, callids, params, actor)`: all the calls, in the transaction that counts the last."""
 
 
 class NoParams(BaseModel):
@@ -26,13 +28,15 @@ class BulkAction:
     """Something that can be done to many calls.
 
     `run` does it to one call inside a transaction and raises a LocutoryError to refuse; it awaits
-    nothing but the session. `scope` is what the caller needs, `params` what the request may say.
+    nothing but the session. `end` follows when all calls are through. `scope` is what the caller
+    needs, `params` what the request may say.
     """
 
     name: str
     run: Deed
     scope: str = "calls:write"
     params: type[BaseModel] = NoParams
+    end: End | None = None
 
 
 _actions: dict[str, BulkAction] = {}

@@ -35,7 +35,7 @@ from locutory.products.calls.records.schemas import (
 )
 from locutory.products.calls.records.sending import StoredFile, span_of
 from locutory.products.calls.records.service import audio, editing, many, notes, runs, texts
-from locutory.products.calls.records.sight import CallReader, Reader, reader_of
+from locutory.products.calls.records.sight import CallReader, PageReader, Reader, reader_of
 
 router = APIRouter(route_class=SecuredRoute)
 bulk_router = APIRouter(route_class=SecuredRoute)
@@ -107,7 +107,7 @@ async def delete_call_record(keeper: Keeper, callid: str) -> DeletionRead:
 
 @router.get(f"{_BASE}/transcript", response_model=TranscriptRead)
 async def get_call_transcript(
-    reader: CallReader,
+    reader: PageReader,
     services: TheServices,
     callid: str,
     ask: Annotated[TranscriptFile, Query()],
@@ -144,7 +144,7 @@ async def set_call_speakers(
 
 @router.get(f"{_BASE}/audio", response_class=Response)
 async def get_call_audio(
-    request: Request, reader: CallReader, services: TheServices, callid: str
+    request: Request, reader: PageReader, services: TheServices, callid: str
 ) -> Response:
     """The recording, or a range of it; the redacted one for readers without `pii:read`."""
     wanted = request.headers.get("range")
@@ -163,7 +163,7 @@ async def get_call_audio(
 
 
 @router.get(f"{_BASE}/peaks", response_model=Peaks)
-async def get_call_peaks(reader: CallReader, services: TheServices, callid: str) -> Response:
+async def get_call_peaks(reader: PageReader, services: TheServices, callid: str) -> Response:
     """The recording's loudness for a picture, fifty times a second."""
     peaks = await audio.get_peaks(reader, callid, audio.Studio.of(services))
     return Response(peaks, media_type="application/json")

@@ -75,7 +75,8 @@ class CallFilter:
     """What a list of calls is narrowed to; None does not narrow.
 
     `own` are the agents whose calls the reader may see; `phones` and `phone_hashes` are any of
-    the last four digits, or of the keyed hashes, of the customer's number.
+    the last four digits, or of the keyed hashes, of the customer's number. `fixed` holds beside
+    all of these: what the reader's key is narrowed to. `callids` are the calls by name.
     """
 
     from_: datetime | None = None
@@ -98,10 +99,13 @@ class CallFilter:
     has_text: bool | None = None
     q: str | None = None
     own: Sequence[str] | None = None
+    callids: Sequence[str] | None = None
+    fixed: "CallFilter | None" = None
 
     def apply(self, statement: AnySelect) -> AnySelect:
         """The statement with these conditions, without `q`; times are half-open."""
-        return statement.where(*self._plain(None), *self._joined())
+        narrowed = statement.where(*self._plain(None), *self._joined())
+        return narrowed if self.fixed is None else self.fixed.apply(narrowed)
 
     def conditions(self, db: Session, sort: str | None = None) -> list[ColumnElement[bool]]:
         """All conditions, for a statement that walks the index of `sort`, or has its ids.
@@ -113,7 +117,7 @@ class CallFilter:
         found = [*self._plain(by_index if _is_sqlite(db) else None), *self._joined()]
         if self.q is not None:
             found.append(says(db, COLLECTION, self.q, _R.callid.expression))
-        return found
+        return found if self.fixed is None else [*found, *self.fixed.conditions(db, sort)]
 
     async def few(self, db: Session, sort: str) -> list[UUID] | None:
         """Calls among which are all that fit, by the first condition that leaves few; or None."""
@@ -127,7 +131,7 @@ class CallFilter:
             ids = list(dict.fromkeys(rows.scalars()))
             if len(ids) <= FEW:
                 return ids
-        return None
+        return None if self.fixed is None else await self.fixed.few(db, sort)
 
     def _probes(self, db: Session, sort: str) -> list[Select[Any]]:
         probes = []
@@ -223,6 +227,8 @@ class CallFilter:
             found.append(of(_R.customer_phone_hash).in_(self.phone_hashes))
         if self.own is not None:
             found.append(of(_R.agent_id).in_(self.own) if self.own else literal(False))
+        if self.callids is not None:
+            found.append(of(_R.callid).in_(self.callids))
         if self.degraded is not None:
             found.append(of(_R.degraded) == self.degraded)
         if self.has_text is not None:

@@ -146,14 +146,21 @@ async def is_known(db: Session, callid: str) -> bool:
 
 
 async def get(
-    db: Session, callid: str, *, own: Sequence[str] | None = None, lock: bool = False
+    db: Session,
+    callid: str,
+    *,
+    own: Sequence[str] | None = None,
+    fixed: CallFilter | None = None,
+    lock: bool = False,
 ) -> CallRecord:
     """The call with the source system's id. Raises CallNotFound.
 
-    `own` are the agents whose calls the reader may see, None for all; `lock` holds the row for
-    this transaction.
+    `own` are the agents whose calls the reader may see, None for all, and `fixed` is what their
+    key is narrowed to; `lock` holds the row for this transaction.
     """
     statement = select(_R).where(_R.callid == callid)
+    if fixed is not None:
+        statement = statement.where(*fixed.conditions(db))
     record = await db.scalar(statement.with_for_update() if lock else statement)
     if record is None or (own is not None and record.agent_id not in own):
         raise CallNotFound()
@@ -176,13 +183,14 @@ async def whole(
     callid: str,
     *,
     own: Sequence[str] | None = None,
+    fixed: CallFilter | None = None,
     transcript: bool = True,
     metric: bool = True,
     analysis: bool = True,
 ) -> Whole:
     """A call with its current transcript, figures and newest analysis, in one statement.
 
-    Raises CallNotFound; `own` is as in `get`.
+    Raises CallNotFound; `own` and `fixed` are as in `get`.
     """
     text, figures, found = CallTranscript, CallMetric, CallAnalysis
     any_ = aliased(found)
@@ -197,6 +205,8 @@ async def whole(
         .outerjoin(found, and_(found.call_id == _R.id, found.version == newest, literal(analysis)))
         .where(_R.callid == callid)
     )
+    if fixed is not None:
+        statement = statement.where(*fixed.conditions(db))
     row = (await db.execute(statement)).one_or_none()
     if row is None or (own is not None and row[0].agent_id not in own):
         raise CallNotFound()

@@ -21,7 +21,7 @@ from locutory.products.calls.records.schemas import (
     CallPage,
     CallRead,
 )
-from locutory.products.calls.records.sight import OWN, READ, CallReader, CallStreamReader
+from locutory.products.calls.records.sight import OWN, READ, CallStreamReader, PageReader
 
 router = APIRouter(route_class=SecuredRoute, tags=["calls"], dependencies=[rate_limit("default")])
 
@@ -52,7 +52,7 @@ async def stream_calls(
 
 @router.get("/call-records/{bid}/facets")
 async def count_call_facets(
-    request: Request, reader: CallReader, ask: Annotated[CallNarrowing, Query()]
+    request: Request, reader: PageReader, ask: Annotated[CallNarrowing, Query()]
 ) -> CallFacets:
     """How often each value occurs among the calls of a filter."""
     return await service.count_facets(reader, ask, _secrets(request))
@@ -63,7 +63,7 @@ router.include_router(deeds.bulk_router)
 
 @router.get("/call-records/{bid}")
 async def list_call_records(
-    request: Request, reader: CallReader, ask: Annotated[CallList, Query()]
+    request: Request, reader: PageReader, ask: Annotated[CallList, Query()]
 ) -> CallPage:
     """A page of a business's calls."""
     return await service.list_calls(reader, ask, _secrets(request))
@@ -72,7 +72,7 @@ async def list_call_records(
 @router.get("/call-records/{bid}/{callid}")
 async def get_call_record(
     response: Response,
-    reader: CallReader,
+    reader: PageReader,
     callid: str,
     include: Annotated[
         str | None, Query(max_length=200, description="sections, separated by commas")

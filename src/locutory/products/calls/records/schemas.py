@@ -192,6 +192,8 @@ class AudioRead(BaseModel):
 
 SECTIONS = ("transcript", "metrics", "analysis", "scores", "reviews", "stages", "audio")
 """The parts of a call that `?include=` chooses from."""
+INTERNAL = frozenset({"reviews", "stages"})
+"""Those of them that are not for pages of other sites."""
 
 
 class CallRead(CallRow):

@@ -6,13 +6,51 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from locutory.kernel.errors import InvalidError
+from locutory.kernel.errors import ConflictError, InputError, InvalidError, NotFoundError
 from locutory.products.calls.pipeline.contract import AudioRef
 from locutory.products.calls.records.contract import Direction
 
 CALLID = re.compile(r"[A-Za-z0-9._:@+-]{1,128}")
 RESERVED = frozenset({"stream", "bulk", "facets", "export"})
 """What stands in the place of a call id in our own addresses: such a call could not be read."""
+
+
+WATCH_FOLDERS = "calls.watch_folders"
+LOOK = "calls.look"
+BACKFILL = "calls.backfill"
+QUEUE = "intake"
+"""The queue of folders and backfills."""
+
+
+class SourceKind(StrEnum):
+    """Where a business's calls come from."""
+
+    FOLDER = "folder"
+    PUSH = "push"
+
+
+class After(StrEnum):
+    """What becomes of a file in a watched folder: moved to `done/` or `failed/`, or left there."""
+
+    MOVE = "move"
+    LEAVE = "leave"
+
+
+class FileState(StrEnum):
+    """What is remembered of a file in a watched folder."""
+
+    SEEN = "seen"
+    TAKEN = "taken"
+    REFUSED = "refused"
+
+
+class BackfillState(StrEnum):
+    """Where a backfill stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
 
 
 class Outcome(StrEnum):
@@ -57,6 +95,48 @@ class CallidInvalid(InvalidError):
     """A call id has 1 to 128 of A-Z a-z 0-9 . _ : @ + - and is no word of ours, such as stream."""
 
     code = "CALLID_INVALID"
+
+
+class SourceNotFound(NotFoundError):
+    """There is no such source here."""
+
+    code = "SOURCE_NOT_FOUND"
+
+
+class SourceNameTaken(ConflictError):
+    """Another source of this business has this name."""
+
+    code = "SOURCE_NAME_TAKEN"
+
+
+class SourceKindUnavailable(InvalidError):
+    """Sources of this kind are not available on this server; there are folder and push."""
+
+    code = "SOURCE_KIND_UNAVAILABLE"
+
+
+class FolderNotAllowed(InvalidError):
+    """This folder may not be watched."""
+
+    code = "FOLDER_NOT_ALLOWED"
+
+
+class FileUnreadable(InputError):
+    """The server may not read this file; give it the right and put the file there again."""
+
+    code = "FILE_UNREADABLE"
+
+
+class NothingToWalk(InvalidError):
+    """Only folders can be walked again; what pushes calls must send them again."""
+
+    code = "SOURCE_NOT_WALKABLE"
+
+
+class BackfillNotFound(NotFoundError):
+    """There is no such backfill here."""
+
+    code = "BACKFILL_NOT_FOUND"
 
 
 def checked_callid(callid: str) -> str:

@@ -1,6 +1,12 @@
 """The manifest of the intake."""
 
-from locutory.kernel.module import Module
-from locutory.products.calls.sources import routes
+from locutory.kernel.module import Module, Schedule
+from locutory.products.calls.sources import handlers, routes
+from locutory.products.calls.sources.contract import WATCH_FOLDERS
 
-module = Module(name="calls.sources", router=routes.router)
+module = Module(
+    name="calls.sources",
+    router=routes.router,
+    jobs=handlers.JOBS,
+    schedules=(Schedule(name=WATCH_FOLDERS, cron="* * * * *", kind=WATCH_FOLDERS),),
+)

@@ -18,7 +18,7 @@ from locutory.kernel.settings import Settings
 from locutory.products.calls.pipeline.service.backlog import Backlog
 from locutory.products.calls.records.contract import Direction
 from locutory.products.calls.records.counting import CallCounters
-from locutory.products.calls.sources import service
+from locutory.products.calls.sources import service, source_routes
 from locutory.products.calls.sources.schemas import (
     AudioTaken,
     CallsPush,
@@ -131,3 +131,6 @@ async def update_call(
     answer = await idempotent.write(db, store, 200)
     await services.get(CallCounters).synced(inside.tenant.id, "relay", 1)
     return answer
+
+
+router.include_router(source_routes.router)

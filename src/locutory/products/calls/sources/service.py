@@ -27,6 +27,7 @@ from locutory.kernel.http.gate import Gate, UrlBlockedError
 from locutory.kernel.http_errors import faults
 from locutory.kernel.ids import new_id
 from locutory.kernel.jobs import enqueue
+from locutory.kernel.jobs.contract import Priority
 from locutory.products.calls.pipeline.addresses import audio_url, note_blocked, sealed_url
 from locutory.products.calls.pipeline.contract import NO_RECORDING, first_job
 from locutory.products.calls.pipeline.filters import Facts, Filters, refusal
@@ -66,7 +67,12 @@ _DAWN = 631_152_000_000  # 1990: a recorded call from before is a broken clock
 
 
 async def take(
-    tx: Session, offers: Sequence[CallOffer], *, actor: str, secrets: Secrets
+    tx: Session,
+    offers: Sequence[CallOffer],
+    *,
+    actor: str,
+    secrets: Secrets,
+    priority: int = Priority.NORMAL,
 ) -> list[Taken]:
     """Register offered calls in this transaction; repeat an offer as often as you like.
 
@@ -77,7 +83,7 @@ async def take(
     for offer in offers:
         checked_callid(offer.callid)
     filters = await intake_filters(tx)
-    taken = [await _take_one(tx, offer, secrets, filters, actor) for offer in offers]
+    taken = [await _take_one(tx, offer, secrets, filters, actor, priority) for offer in offers]
     changed = [UUID(one.id) for one in taken if one.outcome is not Outcome.DUPLICATE]
     await mark_stale(tx, *changed)
     await audit(
@@ -130,10 +136,18 @@ async def admit(db: Database, push: CallPush, gate: Gate, *, actor: str) -> Call
         raise
 
 
-async def push(tx: Session, items: Sequence[Judged], *, actor: str, secrets: Secrets) -> PushResult:
+async def push(
+    tx: Session,
+    items: Sequence[Judged],
+    *,
+    actor: str,
+    secrets: Secrets,
+    priority: int = Priority.NORMAL,
+) -> PushResult:
     """Register the good items of a batch and answer for each."""
     good = [item.offer for item in items if item.offer is not None]
-    taken = iter(await take(tx, good, actor=actor, secrets=secrets) if good else [])
+    took = await take(tx, good, actor=actor, secrets=secrets, priority=priority) if good else []
+    taken = iter(took)
     for item in items:
         if isinstance(item.error, UrlBlockedError):
             await note_blocked(tx, item.callid or "", item.error.detail, actor=actor)
@@ -214,11 +228,11 @@ def _rejected(item: Judged) -> ItemResult:
 
 
 async def _take_one(
-    tx: Session, offer: CallOffer, secrets: Secrets, filters: Filters, actor: str
+    tx: Session, offer: CallOffer, secrets: Secrets, filters: Filters, actor: str, priority: int
 ) -> Taken:
     digest = _digest(offer)
     if not await queries.is_known(tx, offer.callid):
-        return await _create(tx, offer, digest, secrets, filters)
+        return await _create(tx, offer, digest, secrets, filters, priority)
     record = await queries.get(tx, offer.callid)
     if record.source_hash == digest:
         return Taken(callid=record.callid, id=str(record.id), outcome=Outcome.DUPLICATE)
@@ -245,7 +259,12 @@ async def _take_one(
 
 
 async def _create(
-    tx: Session, offer: CallOffer, digest: str, secrets: Secrets, filters: Filters
+    tx: Session,
+    offer: CallOffer,
+    digest: str,
+    secrets: Secrets,
+    filters: Filters,
+    priority: int,
 ) -> Taken:
     id_, now = new_id(), utc_now()
     skipped = _why_skipped(offer, filters)
@@ -273,7 +292,7 @@ async def _create(
     # a bare row, not an object: half the work of taking a call in was the unit of work
     await tx.execute(_INSERT, row, execution_options={"fenced": True})
     if skipped is None:
-        await enqueue(tx, first_job(id_, offer.callid))
+        await enqueue(tx, first_job(id_, offer.callid, priority=priority))
     await emit(tx, CallUpserted(callid=offer.callid, status=row["status"], created=True))
     return Taken(callid=offer.callid, id=str(id_), outcome=Outcome.CREATED)
 

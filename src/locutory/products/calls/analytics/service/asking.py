@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, time
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
-from locutory.kernel.auth.contract import Access, Tenant
+from locutory.kernel.auth.contract import Access, EmbedForbidden, EmbedTerms, Tenant
 from locutory.kernel.clock import utc_now
 from locutory.kernel.db import Session
 from locutory.products.calls.analytics import queries
-from locutory.products.calls.analytics.contract import Basis
+from locutory.products.calls.analytics.contract import FIXED, Basis, BeyondKey
 from locutory.products.calls.analytics.figures import (
     Change,
     Figure,
@@ -24,6 +24,7 @@ from locutory.products.calls.analytics.periods import Span, span_of
 from locutory.products.calls.analytics.queries import NOT_RULES, Slice
 from locutory.products.calls.analytics.schemas import Ask, FigureRead, KeyRead, ScopeRead
 from locutory.products.calls.analytics.statistics import change_pct
+from locutory.products.calls.records.schemas import CallNarrowing
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,37 @@ def asked_of(access: Access, ask: Ask) -> Asked:
         template=ask.template,
         engines=() if ask.include_rules else NOT_RULES,
     )
+    terms = access.principal.embed
+    if terms is not None:
+        where = _narrowed(where, terms, zone)
     return Asked(tenant=access.tenant, where=where, compare=ask.compare == "previous")
+
+
+def _narrowed(where: Slice, terms: EmbedTerms, zone: ZoneInfo) -> Slice:
+    """What a page's key shows of it. Raises BeyondKey, EmbedForbidden.
+
+    A day that the key shows in part only is left out: the figures are by day.
+    """
+    fixed = CallNarrowing.model_validate(terms.filters)
+    if not terms.filters.keys() <= FIXED:
+        raise EmbedForbidden
+    if fixed.agent is not None:
+        if where.agents not in ((), (fixed.agent,)):
+            raise BeyondKey
+        where = replace(where, agents=(fixed.agent,))
+    if fixed.direction is not None:
+        if where.direction not in (None, fixed.direction):
+            raise BeyondKey
+        where = replace(where, direction=fixed.direction.value)
+    if fixed.from_ is None and fixed.to is None:
+        return where
+    first, end = date.min.toordinal(), date.max.toordinal()
+    if fixed.from_ is not None:
+        local = fixed.from_.astimezone(zone)
+        first = local.toordinal() + (local.time() > time.min)
+    if fixed.to is not None:
+        end = fixed.to.astimezone(zone).toordinal()
+    return replace(where, within=Span(first, end))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
-from locutory.kernel.auth.contract import Access
+from locutory.kernel.auth.contract import Access, EmbedForbidden
 from locutory.kernel.db import Session
 from locutory.products.calls.analytics import queries
 from locutory.products.calls.analytics.contract import EngineClass, Granularity
@@ -15,6 +15,7 @@ from locutory.products.calls.analytics.figures import (
     figure,
     total,
 )
+from locutory.products.calls.analytics.measures import METRICS
 from locutory.products.calls.analytics.periods import Span, buckets, lead, place_of
 from locutory.products.calls.analytics.schemas import (
     FigureRead,
@@ -125,6 +126,8 @@ async def trends(access: Access, ask: TrendAsk) -> TrendsRead:
     """Each metric over time, and apart for rules and models where both judged."""
     asked = asked_of(access, ask)
     keys = list(dict.fromkeys(ask.metric))
+    if access.principal.embed is not None and any(METRICS[key].costs for key in keys):
+        raise EmbedForbidden("what calls cost is not for embedded pages; ask for other metrics")
     timeline = Timeline(asked, ask.granularity, columns_of(keys))
     async with access.db.read() as session:
         await timeline.load(session, by_engine=True)

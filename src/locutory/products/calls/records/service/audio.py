@@ -80,7 +80,7 @@ async def get_peaks(reader: Reader, callid: str, studio: Studio) -> bytes:
 
 async def _recorded(reader: Reader, callid: str) -> CallRecord:
     async with reader.db.read() as session:
-        record = await queries.get(session, callid, own=reader.own)
+        record = await queries.get(session, callid, own=reader.own, fixed=reader.fixed)
     if record.audio_key is None:
         raise AudioNotFound
     return record

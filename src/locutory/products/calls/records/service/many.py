@@ -22,9 +22,9 @@ from locutory.products.calls.records.bulk import (
 )
 from locutory.products.calls.records.contract import BULK, BulkNotFound, CountMismatch
 from locutory.products.calls.records.models import CallBulk, CallRecord
+from locutory.products.calls.records.narrowing import filter_of
 from locutory.products.calls.records.schemas import BulkAsk, BulkRead, BulkRefusal, Tag
 from locutory.products.calls.records.service import deleting, editing, runs
-from locutory.products.calls.records.service.reading import filter_of
 from locutory.products.calls.records.sight import Reader
 
 MOST_CALLS = 10_000
@@ -155,6 +155,8 @@ async def _batch(tx: Session, bulk_id: UUID) -> bool:
     row.refused = [*row.refused, *refused][:_MOST_REFUSALS]
     if row.position >= row.total:
         row.finished_at = utc_now()
+        if action.end is not None:
+            await action.end(tx, row.callids, row.params, row.actor)
     await tx.flush()
     return row.finished_at is not None
 

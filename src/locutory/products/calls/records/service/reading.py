@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 import orjson
 
 from locutory.kernel.auth.contract import Tenant, TenantNotFound
-from locutory.kernel.crypto import Secrets, phone_hash
+from locutory.kernel.crypto import Secrets
 from locutory.kernel.db import Database, Storage
 from locutory.kernel.errors import InvalidError
 from locutory.kernel.paging import decode_cursor, encode_cursor, split_page
@@ -23,9 +22,10 @@ from locutory.products.calls.records.models import (
     CallStageRun,
     CallTranscript,
 )
+from locutory.products.calls.records.narrowing import filter_of
 from locutory.products.calls.records.parts import parts
-from locutory.products.calls.records.phones import normalised
 from locutory.products.calls.records.schemas import (
+    INTERNAL,
     SECTIONS,
     AcrossPage,
     AcrossQuery,
@@ -56,7 +56,7 @@ class Sight:
 
 async def list_calls(reader: Reader, ask: CallList, secrets: Secrets) -> CallPage:
     """A page of light rows."""
-    where = filter_of(ask, secrets, tenant_id=reader.tenant.id, own=reader.own)
+    where = reader.narrowed(filter_of(ask, secrets, tenant_id=reader.tenant.id))
     sort = f"{ask.sort}:{ask.order}"
     kind = datetime if ask.sort == "started_at" else float
     after = decode_cursor(ask.cursor, sort, kind) if ask.cursor else None
@@ -74,56 +74,6 @@ async def list_calls(reader: Reader, ask: CallList, secrets: Secrets) -> CallPag
     next_cursor = encode_cursor(sort, rows[-1].sort_value, rows[-1].id) if more else None
     items = [CallRow(**_light(row, topics.get(row.id))) for row in rows]
     return CallPage(items=items, next_cursor=next_cursor)
-
-
-def filter_of(
-    ask: CallNarrowing, secrets: Secrets, *, tenant_id: UUID, own: Sequence[str] | None = None
-) -> queries.CallFilter:
-    """The conditions that a request names."""
-    last4, hashes = _phone(ask.phone, secrets, tenant_id)
-    return queries.CallFilter(
-        from_=ask.from_,
-        to=ask.to,
-        status=ask.status,
-        stage=ask.stage,
-        direction=ask.direction,
-        agent=ask.agent,
-        min_score=ask.min_score,
-        max_score=ask.max_score,
-        last4=last4,
-        phone_hashes=hashes,
-        sentiment=ask.sentiment,
-        topic=ask.topic,
-        objection=ask.objection,
-        moment=ask.moment,
-        tag=ask.tag,
-        degraded=ask.degraded,
-        low_asr=ask.low_asr,
-        has_text=ask.has_text,
-        q=ask.q,
-        own=own,
-    )
-
-
-def _phone(
-    phone: str | None, secrets: Secrets, tenant_id: UUID
-) -> tuple[str | None, list[str] | None]:
-    """The last four digits, or the hashes of all forms in which the number may be stored.
-
-    Raises InvalidError for what is neither.
-    """
-    if phone is None:
-        return None, None
-    if len(phone) == 4 and phone.isdecimal() and phone.isascii():
-        return phone, None
-    # a query's plus sign may have become a space
-    number = normalised(f"+{phone.strip()}" if phone.startswith(" ") else phone)
-    if number is None:
-        fault = {"field": "phone", "code": "PHONE_INVALID", "message": "four digits or all of them"}
-        raise InvalidError("the phone number cannot be read", errors=[fault])
-    digits = number.removeprefix("+")
-    forms = (digits, f"+{digits}")
-    return None, [phone_hash(n, tenant=tenant_id, key=secrets.phone_key) for n in forms]
 
 
 async def list_across(storage: Storage, inside: Sequence[Sight], ask: AcrossQuery) -> AcrossPage:
@@ -166,7 +116,7 @@ async def list_across(storage: Storage, inside: Sequence[Sight], ask: AcrossQuer
 
 async def count_facets(reader: Reader, ask: CallNarrowing, secrets: Secrets) -> CallFacets:
     """How often each value occurs among the calls of a filter."""
-    where = filter_of(ask, secrets, tenant_id=reader.tenant.id, own=reader.own)
+    where = reader.narrowed(filter_of(ask, secrets, tenant_id=reader.tenant.id))
     async with reader.db.read() as session:
         counted, found = await facets.count(session, where)
     return CallFacets(
@@ -231,14 +181,23 @@ async def show_call(
     reader: Reader, callid: str, include: frozenset[str] = frozenset(SECTIONS)
 ) -> tuple[CallRead, str]:
     """A call with the sections that are asked for, and its ETag. Raises CallNotFound."""
-    record, call = await _read(reader.db, callid, include, own=reader.own)
+    if reader.fixed is not None:
+        include -= INTERNAL
+    record, call = await _read(reader.db, callid, include, own=reader.own, fixed=reader.fixed)
     if "audio" in include:
         call.audio = _audio(reader.tenant.slug, record)
+    if reader.fixed is not None:
+        call.custom, call.status_detail = {}, None  # whatever a source or an engine wrote there
     return call, etag_of(record)
 
 
 async def _read(
-    db: Database, callid: str, include: frozenset[str], *, own: Sequence[str] | None = None
+    db: Database,
+    callid: str,
+    include: frozenset[str],
+    *,
+    own: Sequence[str] | None = None,
+    fixed: queries.CallFilter | None = None,
 ) -> tuple[CallRecord, CallRead]:
     runs: Sequence[CallStageRun] = ()
     async with db.read() as session:
@@ -246,6 +205,7 @@ async def _read(
             session,
             callid,
             own=own,
+            fixed=fixed,
             transcript="transcript" in include,
             metric="metrics" in include,
             analysis=not include.isdisjoint({"analysis", "scores"}),

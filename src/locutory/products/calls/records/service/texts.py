@@ -60,7 +60,7 @@ async def get_transcript(
     if ask.raw and not reader.sees_pii:
         raise PiiForbidden
     async with reader.db.read() as session:
-        record = await queries.get(session, callid, own=reader.own)
+        record = await queries.get(session, callid, own=reader.own, fixed=reader.fixed)
         version = record.transcript_version if ask.version is None else ask.version
         row = await queries.transcript(session, record.id, version)
     if row is None:
