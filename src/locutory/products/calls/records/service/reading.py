@@ -10,7 +10,7 @@ from uuid import UUID
 import orjson
 
 from locutory.kernel.auth.contract import Tenant, TenantNotFound
-from locutory.kernel.crypto import Secrets, phone_hash
+from locutory.kernel.crypto import Secrets
 from locutory.kernel.db import Database, Storage
 from locutory.kernel.errors import InvalidError
 from locutory.kernel.paging import decode_cursor, encode_cursor, split_page
@@ -24,7 +24,7 @@ from locutory.products.calls.records.models import (
     CallTranscript,
 )
 from locutory.products.calls.records.parts import part
-from locutory.products.calls.records.phones import normalised
+from locutory.products.calls.records.phones import hashes
 from locutory.products.calls.records.schemas import (
     SECTIONS,
     AcrossPage,
@@ -117,13 +117,12 @@ def _phone(
     if len(phone) == 4 and phone.isdecimal() and phone.isascii():
         return phone, None
     # a query's plus sign may have become a space
-    number = normalised(f"+{phone.strip()}" if phone.startswith(" ") else phone)
-    if number is None:
+    written = f"+{phone.strip()}" if phone.startswith(" ") else phone
+    found = hashes(written, tenant_id=tenant_id, key=secrets.phone_key)
+    if found is None:
         fault = {"field": "phone", "code": "PHONE_INVALID", "message": "four digits or all of them"}
         raise InvalidError("the phone number cannot be read", errors=[fault])
-    digits = number.removeprefix("+")
-    forms = (digits, f"+{digits}")
-    return None, [phone_hash(n, tenant=tenant_id, key=secrets.phone_key) for n in forms]
+    return None, found
 
 
 async def list_across(storage: Storage, inside: Sequence[Sight], ask: AcrossQuery) -> AcrossPage:
