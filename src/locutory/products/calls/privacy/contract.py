@@ -5,7 +5,17 @@ from enum import StrEnum
 from locutory.kernel.errors import ErrorClass, LocutoryError, NotFoundError
 
 ERASE_TRACES = "calls.erase_traces"
+ROUND = "calls.retention"
+RETAIN = "calls.retain"
 QUEUE = "privacy"
+
+
+class Matter(StrEnum):
+    """What is kept of a call for so many days, in the order in which it goes."""
+
+    AUDIO = "audio"
+    TRANSCRIPT = "transcript"
+    ANALYSIS = "analysis"
 
 
 class By(StrEnum):

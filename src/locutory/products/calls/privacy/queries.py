@@ -5,18 +5,35 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, String, and_, cast, or_, select
+from sqlalchemy import ColumnElement, Row, String, and_, cast, func, or_, select
 
 from locutory.kernel.db import Session
 from locutory.kernel.paging import AnySelect, keyset
 from locutory.products.calls.exchange.contract import Kind, State
 from locutory.products.calls.exchange.models import Export
-from locutory.products.calls.privacy.contract import ErasureNotFound
+from locutory.products.calls.privacy.contract import ErasureNotFound, Matter
 from locutory.products.calls.privacy.models import Erasure
-from locutory.products.calls.records.models import CallComment, CallRecord
+from locutory.products.calls.records.contract import StageState
+from locutory.products.calls.records.models import (
+    CallAnalysis,
+    CallComment,
+    CallRecord,
+    CallTranscript,
+)
 from locutory.products.calls.reviews.models import CallReview
 
 _R = CallRecord
+_WORDS = select(CallTranscript.id).where(
+    CallTranscript.call_id == _R.id, CallTranscript.purged_at.is_(None)
+)
+_JUDGED = select(CallAnalysis.id).where(
+    CallAnalysis.call_id == _R.id, CallAnalysis.purged_at.is_(None)
+)
+_HAS: dict[Matter, ColumnElement[bool]] = {
+    Matter.AUDIO: or_(_R.audio_key.is_not(None), _R.audio_url_enc.is_not(None)),
+    Matter.TRANSCRIPT: or_(_WORDS.exists(), _R.sidecar_key.is_not(None)),
+    Matter.ANALYSIS: _JUDGED.exists(),
+}
 
 
 async def find_erasure(db: Session, erasure_id: UUID, *, lock: bool = False) -> Erasure | None:
@@ -80,6 +97,50 @@ async def answered_about(db: Session, ids: Sequence[UUID]) -> list[str]:
         rows = await db.scalars(select(model.id).where(model.call_id.in_(ids)))
         found += [str(id_) for id_ in rows]
     return found
+
+
+def due(matter: Matter, before: datetime) -> list[ColumnElement[bool]]:
+    """Calls from before that time that have this, and no stage to go through; held ones too."""
+    settled = _R.stage_state.in_((StageState.OK, StageState.DEAD, StageState.SKIPPED))
+    return [_R.started_at < before, settled, _HAS[matter]]
+
+
+async def count_due(db: Session, matter: Matter, before: datetime) -> tuple[int, datetime | None]:
+    """How many calls of `due` nobody holds, and the first start among them."""
+    found = await db.execute(
+        select(func.count(), func.min(_R.started_at)).where(
+            *due(matter, before), _R.legal_hold.is_(False)
+        )
+    )
+    count, oldest = found.one()
+    return count, oldest
+
+
+async def count_held(db: Session, matter: Matter, before: datetime) -> int:
+    """How many calls of `due` are under legal hold."""
+    held = select(func.count(_R.id)).where(*due(matter, before), _R.legal_hold.is_(True))
+    return await db.scalar(held) or 0
+
+
+async def due_page(
+    db: Session,
+    matter: Matter,
+    before: datetime,
+    *,
+    after: tuple[datetime, UUID] | None,
+    limit: int,
+) -> Sequence[Row[Any]]:
+    """(id, started_at) of calls of `due`, oldest first, one more than `limit` if there are more."""
+    statement: AnySelect = select(_R.id, _R.started_at)
+    page = keyset(
+        statement.where(*due(matter, before), _R.legal_hold.is_(False)),
+        column=_R.started_at,
+        id_column=_R.id,
+        after=after,
+        descending=False,
+        limit=limit,
+    )
+    return (await db.execute(page)).all()
 
 
 async def exports_between(db: Session, since: datetime | None, until: datetime) -> Sequence[Export]:

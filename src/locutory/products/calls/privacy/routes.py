@@ -16,8 +16,9 @@ from locutory.products.calls.privacy.schemas import (
     ErasurePage,
     ErasureRead,
     ErasureTaken,
+    RetentionRead,
 )
-from locutory.products.calls.privacy.service import erasing
+from locutory.products.calls.privacy.service import erasing, retention
 
 router = APIRouter(
     route_class=SecuredRoute, tags=["calls privacy"], dependencies=[rate_limit("privacy")]
@@ -54,3 +55,9 @@ async def list_erasures(inside: Keeper, ask: Annotated[PageAsk, Query()]) -> Era
 async def get_erasure(inside: Keeper, request_id: UUID) -> ErasureRead:
     """How far a request is; when it is done, the receipt."""
     return await erasing.get_one(inside, request_id)
+
+
+@router.get("/privacy/{bid}/retention")
+async def get_retention(inside: Keeper) -> RetentionRead:
+    """What tonight's round would let go: how many calls lose what, and the oldest of them."""
+    return await retention.preview(inside)

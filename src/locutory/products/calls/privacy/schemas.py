@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from locutory.kernel.auth.schemas import Moment
-from locutory.products.calls.privacy.contract import By, ErasureState
+from locutory.products.calls.privacy.contract import By, ErasureState, Matter
 
 Text = Annotated[
     str,
@@ -89,3 +89,22 @@ class ErasurePage(BaseModel):
 
     items: list[ErasureRead]
     next_cursor: str | None
+
+
+class DueRead(BaseModel):
+    """How many calls lose this tonight, and when the oldest of them began.
+
+    `days` as configured, null: kept for good. `held` would, but are under legal hold.
+    """
+
+    matter: Matter
+    days: int | None
+    calls: int
+    oldest: Moment | None
+    held: int
+
+
+class RetentionRead(BaseModel):
+    """What the next round would let go; nothing is changed by asking."""
+
+    items: list[DueRead]

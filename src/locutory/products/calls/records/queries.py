@@ -9,7 +9,11 @@ from sqlalchemy import Row, bindparam, func, select
 from locutory.kernel.db import Session
 from locutory.kernel.db.base import table_of
 from locutory.kernel.paging import AnySelect, keyset
-from locutory.products.calls.records.contract import CallNotFound
+from locutory.products.calls.records.contract import (
+    CallNotFound,
+    TranscriptNotFound,
+    TranscriptPurged,
+)
 from locutory.products.calls.records.filters import TOPIC, of_these
 from locutory.products.calls.records.filters import CallFilter as CallFilter
 from locutory.products.calls.records.models import (
@@ -172,12 +176,28 @@ async def get_by_id(db: Session, call_id: UUID) -> CallRecord:
 
 
 async def transcript(db: Session, call_id: UUID, version: int) -> CallTranscript | None:
-    """One version of a call's transcript."""
+    """One version of a call's transcript; None also where its words were let go."""
     return await db.scalar(
+        select(CallTranscript).where(
+            CallTranscript.call_id == call_id,
+            CallTranscript.version == version,
+            CallTranscript.purged_at.is_(None),
+        )
+    )
+
+
+async def get_transcript(db: Session, call_id: UUID, version: int) -> CallTranscript:
+    """One version of a call's transcript. Raises TranscriptNotFound, TranscriptPurged."""
+    row = await db.scalar(
         select(CallTranscript).where(
             CallTranscript.call_id == call_id, CallTranscript.version == version
         )
     )
+    if row is None:
+        raise TranscriptNotFound
+    if row.purged_at is not None:
+        raise TranscriptPurged
+    return row
 
 
 async def latest_analysis(db: Session, call_id: UUID) -> CallAnalysis | None:

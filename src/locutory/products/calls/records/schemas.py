@@ -17,7 +17,7 @@ from pydantic import (
 
 from locutory.capabilities.interactions.contract import Role
 from locutory.kernel.clock import as_utc, rfc3339
-from locutory.products.calls.records.contract import Direction, Stage, Status
+from locutory.products.calls.records.contract import Consent, Direction, Stage, Status
 
 Moment = Annotated[datetime, PlainSerializer(rfc3339, return_type=str)]
 Limit = Annotated[datetime, AfterValidator(as_utc)]
@@ -209,6 +209,8 @@ class CallRead(CallRow):
     transcript_version: int
     asr_quality: float | None  # 0-1
     legal_hold: bool
+    consent: Consent
+    audio_purged_at: Moment | None
     custom: dict[str, Any]
     created_at: Moment
     done_at: Moment | None

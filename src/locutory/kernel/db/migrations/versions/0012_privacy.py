@@ -1,4 +1,4 @@
-"""Requests for erasure."""
+"""Requests for erasure, what retention let go, muted stretches, consent."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -6,7 +6,7 @@ from alembic import op
 from locutory.kernel.db.dialect import Json, UtcDateTime, fence_table
 
 revision = "0012_privacy"
-down_revision = '0011_exports'
+down_revision = "0011_exports"
 
 
 def upgrade() -> None:
@@ -31,5 +31,10 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_calls_erasure'))
     )
     op.create_index('ix_calls_erasure_time', 'calls_erasure', ['tenant_id', 'created_at', 'id'], unique=False)
+    op.add_column('calls_analysis', sa.Column('purged_at', UtcDateTime(), nullable=True))
+    op.add_column('calls_record', sa.Column('audio_purged_at', UtcDateTime(), nullable=True))
+    op.add_column('calls_record', sa.Column('consent', sa.String(), server_default='unknown', nullable=False))
+    op.add_column('calls_transcript', sa.Column('muted', Json, nullable=True))
+    op.add_column('calls_transcript', sa.Column('purged_at', UtcDateTime(), nullable=True))
     for table in ['calls_erasure']:
         fence_table(op.get_bind(), table)

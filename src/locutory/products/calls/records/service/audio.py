@@ -11,7 +11,7 @@ from locutory.kernel.scratch import work_folder
 from locutory.kernel.services import Services
 from locutory.kernel.settings import Settings
 from locutory.products.calls.records import queries
-from locutory.products.calls.records.contract import AudioNotFound, AudioNotRedacted
+from locutory.products.calls.records.contract import AudioNotFound, AudioNotRedacted, AudioPurged
 from locutory.products.calls.records.files import derived_key
 from locutory.products.calls.records.models import CallRecord
 from locutory.products.calls.records.service.texts import note_pii
@@ -81,6 +81,8 @@ async def get_peaks(reader: Reader, callid: str, studio: Studio) -> bytes:
 async def _recorded(reader: Reader, callid: str) -> CallRecord:
     async with reader.db.read() as session:
         record = await queries.get(session, callid, own=reader.own)
+    if record.audio_purged_at is not None:
+        raise AudioPurged
     if record.audio_key is None:
         raise AudioNotFound
     return record

@@ -23,7 +23,6 @@ from locutory.products.calls.records.contract import (
     Stage,
     StaleVersion,
     Status,
-    TranscriptNotFound,
     TranscriptReady,
 )
 from locutory.products.calls.records.marks import mark_stale
@@ -164,9 +163,7 @@ async def _correct(
     async with reader.db.read() as session:
         record = await queries.get(session, callid, own=reader.own)
         current = record.transcript_version
-        row = await queries.transcript(session, record.id, current)
-    if row is None:
-        raise TranscriptNotFound
+        row = await queries.get_transcript(session, record.id, current)
     if base is not None and base != current:
         raise StaleVersion(current_version=current)
     before = raw_turns(row.turns, raw_texts(desk.ring, row))

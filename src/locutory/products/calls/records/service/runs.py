@@ -157,6 +157,7 @@ async def _is_heard(tx: Session, record: CallRecord) -> bool:
         select(CallTranscript.epoch).where(
             CallTranscript.call_id == record.id,
             CallTranscript.version == record.transcript_version,
+            CallTranscript.purged_at.is_(None),
         )
     )
     return epoch == record.epoch
