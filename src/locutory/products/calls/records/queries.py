@@ -188,16 +188,21 @@ async def transcript(db: Session, call_id: UUID, version: int) -> CallTranscript
 
 async def get_transcript(db: Session, call_id: UUID, version: int) -> CallTranscript:
     """One version of a call's transcript. Raises TranscriptNotFound, TranscriptPurged."""
-    row = await db.scalar(
-        select(CallTranscript).where(
-            CallTranscript.call_id == call_id, CallTranscript.version == version
-        )
-    )
+    row = await whole_or_emptied(db, call_id, version)
     if row is None:
         raise TranscriptNotFound
     if row.purged_at is not None:
         raise TranscriptPurged
     return row
+
+
+async def whole_or_emptied(db: Session, call_id: UUID, version: int) -> CallTranscript | None:
+    """One version of a call's transcript, also where its words were let go."""
+    return await db.scalar(
+        select(CallTranscript).where(
+            CallTranscript.call_id == call_id, CallTranscript.version == version
+        )
+    )
 
 
 async def latest_analysis(db: Session, call_id: UUID) -> CallAnalysis | None:

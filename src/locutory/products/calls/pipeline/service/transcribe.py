@@ -63,6 +63,7 @@ from locutory.products.calls.records.contract import (
 from locutory.products.calls.records.counting import CallCounters
 from locutory.products.calls.records.marks import mark_stale
 from locutory.products.calls.records.models import CallMetric, CallRecord, CallTranscript
+from locutory.products.calls.records.muting import muted
 
 log = structlog.get_logger(__name__)
 _WAITING = (Status.PENDING, Status.FAILED)
@@ -251,6 +252,7 @@ class Draft:
     metrics: CallMetrics
     basis: str
     found: dict[str, int]
+    muted: list[tuple[int, int]]
 
     @property
     def transcript(self) -> Transcript:
@@ -290,6 +292,7 @@ def _draft(record: CallRecord, sound: Sound | None, words: Words, config: Pipeli
         metrics=measure(transcript.turns, transcript.duration_ms),
         basis=basis,
         found=found,
+        muted=muted(transcript.turns, [one.spans for one in redacted], words.result.segments),
     )
 
 
@@ -327,6 +330,7 @@ async def _save(tx: Session, ctx: Context, draft: Draft, began: datetime, *, epo
             "redacted": draft.found,
             "warnings": list(words.result.warnings),
         },
+        muted=draft.muted,
     )
     tx.add(row)
     figures = draft.metrics.as_dict()

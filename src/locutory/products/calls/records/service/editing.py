@@ -31,6 +31,7 @@ from locutory.products.calls.records.models import (
     CallTag,
     CallTranscript,
 )
+from locutory.products.calls.records.muting import joined, muted, stretches_of
 from locutory.products.calls.records.schemas import (
     CallUpdate,
     TranscriptEdit,
@@ -170,6 +171,7 @@ async def _correct(
     turns = correct(before)
     redacted = Redactor().redact_turns([turn.text for turn in turns])
     made = _version(reader, record, row, turns, redacted, desk, action)
+    made.muted = _muted(row, before, turns, redacted)
     figures = desk.measure(_turns(turns), row.duration_ms)
 
     async def store(tx: Session) -> TranscriptRead:
@@ -253,6 +255,22 @@ def _version(
             "edited": {"by": reader.actor, "base_version": row.version, "how": action},
         },
     )
+
+
+def _muted(
+    row: CallTranscript,
+    before: Sequence[RawTurn],
+    turns: Sequence[RawTurn],
+    redacted: Sequence[Redacted],
+) -> list[tuple[int, int]] | None:
+    """What was silent stays so: a correction changes the words, not what is heard."""
+    silent = stretches_of(row)
+    if silent is None:
+        return None
+    known = {(turn.start_ms, turn.end_ms, turn.text) for turn in before}
+    fresh = [(t.start_ms, t.end_ms, t.text) not in known for t in turns]
+    spans = [one.spans if new else () for one, new in zip(redacted, fresh, strict=True)]
+    return joined([*silent, *muted(turns, spans)])
 
 
 def _turns(turns: Sequence[RawTurn]) -> list[Turn]:
