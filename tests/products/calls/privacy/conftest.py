@@ -16,7 +16,9 @@ from locutory.kernel.audit.models import AuditRow
 from locutory.kernel.auth import people, queries
 from locutory.kernel.db import Database, Session
 from locutory.kernel.db.base import Base
+from locutory.kernel.jobs import JobSpec, enqueue
 from locutory.products.calls.demo import path as demo_path
+from locutory.products.calls.privacy.contract import ROUND
 
 SRT = """1
 00:00:00,200 --> 00:00:03,000
@@ -78,6 +80,15 @@ class House:
         """Let the jobs run."""
         await self.server.sealer.seal()
         await self.server.worker().drain(skip_delays=True)
+
+    async def night(self) -> None:
+        """The round of a night, to its end."""
+
+        async def ring(tx: Session) -> None:
+            await enqueue(tx, JobSpec(kind=ROUND))
+
+        await self.server.storage.database().write(ring)
+        await self.work()
 
     async def ids(self, query: str = "") -> list[str]:
         page = await self.told("GET", f"/call-records/{{bid}}?{query}")

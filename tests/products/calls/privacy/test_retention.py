@@ -8,10 +8,8 @@ from sqlalchemy import select
 
 from locutory.kernel.clock import utc_now
 from locutory.kernel.db import Session
-from locutory.kernel.jobs import JobSpec, enqueue
 from locutory.products.calls.analytics.queries import FENCED, fact
 from locutory.products.calls.analytics.upkeep import rebuild
-from locutory.products.calls.privacy.contract import ROUND
 from locutory.products.calls.privacy.words import without_quotes, without_words
 from locutory.products.calls.records import queries as records
 
@@ -29,16 +27,6 @@ RECORD = "/call-records/{bid}/old"
 async def keep_for(house: "House", **days: int) -> None:
     change = {"retention": {f"{matter}_days": n for matter, n in days.items()}}
     await house.told("PATCH", "/pipeline/{bid}/config", json=change)
-
-
-async def night(house: "House") -> None:
-    """The round of a night, to its end."""
-
-    async def ring(tx: Session) -> None:
-        await enqueue(tx, JobSpec(kind=ROUND))
-
-    await house.server.storage.database().write(ring)
-    await house.work()
 
 
 async def two_calls(house: "House") -> None:
@@ -66,7 +54,7 @@ async def facts(house: "House") -> list[dict[str, Any]]:
 async def test_nothing_goes_unless_it_was_asked_for(house: "House") -> None:
     await two_calls(house)
 
-    await night(house)
+    await house.night()
 
     matters = ("audio", "transcript", "analysis")
     assert await due(house) == dict.fromkeys(matters, (None, 0, None, 0))
@@ -78,7 +66,7 @@ async def test_the_view_says_what_the_night_then_does(house: "House") -> None:
     await keep_for(house, audio=30, transcript=40)
 
     before = await due(house)
-    await night(house)
+    await house.night()
     after = await due(house)
 
     assert before == {
@@ -96,7 +84,7 @@ async def test_old_recordings_go_and_their_calls_stay(house: "House") -> None:
     await keep_for(house, audio=30)
     assert (await house.ask("GET", f"{RECORD}/peaks")).status_code == 200
 
-    await night(house)
+    await house.night()
 
     for what in ("audio", "peaks"):
         reply = await house.ask("GET", f"{RECORD}/{what}")
@@ -119,7 +107,7 @@ async def test_old_words_go_from_every_place(house: "House") -> None:
     await keep_for(house, transcript=30, analysis=30)
     assert await house.keeping([WORD]) != {}
 
-    await night(house)
+    await house.night()
 
     assert await house.keeping([WORD]) == {}
     for path in ("transcript", "transcript?raw=true"):
@@ -140,7 +128,7 @@ async def test_words_may_go_before_judgements(house: "House") -> None:
     before = await house.told("GET", RECORD)
     await keep_for(house, transcript=30)
 
-    await night(house)
+    await house.night()
 
     after = await house.told("GET", RECORD)
     assert after["summary_short"] == before["summary_short"] != ""
@@ -156,7 +144,7 @@ async def test_figures_do_not_change(house: "House") -> None:
     before = await facts(house)
     await keep_for(house, audio=30, transcript=30, analysis=30)
 
-    await night(house)
+    await house.night()
     await house.told("POST", "/objections/{bid}/reclassify", 202, json={})
     await house.work()
 
@@ -170,10 +158,10 @@ async def test_legal_hold_wins(house: "House") -> None:
     await keep_for(house, audio=30, transcript=30, analysis=30)
 
     held = await due(house)
-    await night(house)
+    await house.night()
     call = await house.told("GET", RECORD)
     await house.told("PATCH", RECORD, json={"legal_hold": False})
-    await night(house)
+    await house.night()
 
     assert {row[1:] for row in held.values()} == {(0, None, 1)}
     assert WORD in call["transcript"]["turns"][1]["text"]
@@ -193,7 +181,7 @@ async def test_a_round_that_died_halfway_is_finished_by_the_next(house: "House")
     await house.db.write(refuse)
     assert (await house.ask("GET", f"{RECORD}/audio")).status_code == 410
 
-    await night(house)
+    await house.night()
 
     assert list(house.folder.rglob("original-*")) == []
     assert await due(house) == {
@@ -214,7 +202,7 @@ async def test_many_calls_go_in_portions(house: "House") -> None:
     await keep_for(house, audio=30)
 
     before = await due(house)
-    await night(house)
+    await house.night()
 
     assert before["audio"][1] == 230
     assert (await due(house))["audio"][1] == 0

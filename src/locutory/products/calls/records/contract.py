@@ -18,6 +18,7 @@ from locutory.kernel.events import Event
 
 COLLECTION = "calls"  # where the words of calls are searched
 ERASE = "calls.erase"
+DROP_FILES = "calls.drop_files"
 BULK = "calls.bulk"
 
 
@@ -69,6 +70,10 @@ class Consent(StrEnum):
     YES = "yes"
     NO = "no"
     UNKNOWN = "unknown"
+
+
+NO_CONSENT = "NO_CONSENT"
+"""Why a call is skipped whose customer did not agree, where the business asks for that."""
 
 
 class CallNotFound(NotFoundError):

@@ -90,6 +90,7 @@ class CallRecord(TenantModel):
         # the rest only finds the few calls of a rare value; see `queries.page`
         Index("ix_calls_record_own", "tenant_id", "id"),
         Index("ix_calls_record_stage", "tenant_id", "stage"),
+        Index("ix_calls_record_consent", "tenant_id", "consent"),
         Index("ix_calls_record_marks", "tenant_id", "degraded", "has_words"),
         _partial("ix_calls_record_low_asr", "tenant_id", "id", where=LOW_ASR),
         _partial(

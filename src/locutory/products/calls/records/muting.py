@@ -80,10 +80,11 @@ def joined(stretches: Iterable[Stretch]) -> list[Stretch]:
 def stretches_of(row: Stored) -> list[Stretch] | None:
     """What is to be silent in the recording of this transcript; None if nobody can say.
 
-    That is so where no words are known, and where something is hidden at a guessed time.
+    That is so where no words are known, and where something is hidden at a guessed time, or in a
+    turn without length.
     """
     hides = [turn for turn in row.turns if _PLACEHOLDER.search(turn["text"])]
-    if row.word_count == 0:
+    if row.word_count == 0 or any(turn["end_ms"] <= turn["start_ms"] for turn in hides):
         return None
     if TIMES_ESTIMATED in row.quality.get("warnings", ()) and (hides or row.muted):
         return None

@@ -48,6 +48,7 @@ class CallNarrowing(BaseModel):
     status: Status | None = None
     stage: Stage | None = None
     direction: Direction | None = None
+    consent: Consent | None = None
     agent: Key | None = None
     phone: Annotated[
         str | None, Field(max_length=32, description="the last four digits, or all of them")
@@ -327,6 +328,7 @@ class CallUpdate(BaseModel):
     disposition: Annotated[str, Field(max_length=200)] | None = None
     custom: Annotated[dict[str, Any], AfterValidator(_small)] = {}
     legal_hold: bool = False
+    consent: Consent = Consent.UNKNOWN
 
 
 class DeletionRead(BaseModel):

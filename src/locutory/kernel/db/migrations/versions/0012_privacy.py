@@ -34,6 +34,7 @@ def upgrade() -> None:
     op.add_column('calls_analysis', sa.Column('purged_at', UtcDateTime(), nullable=True))
     op.add_column('calls_record', sa.Column('audio_purged_at', UtcDateTime(), nullable=True))
     op.add_column('calls_record', sa.Column('consent', sa.String(), server_default='unknown', nullable=False))
+    op.create_index('ix_calls_record_consent', 'calls_record', ['tenant_id', 'consent'], unique=False)
     op.add_column('calls_transcript', sa.Column('muted', Json, nullable=True))
     op.add_column('calls_transcript', sa.Column('purged_at', UtcDateTime(), nullable=True))
     for table in ['calls_erasure']:

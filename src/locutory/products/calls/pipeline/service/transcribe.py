@@ -54,6 +54,8 @@ from locutory.products.calls.pipeline.service.spending import require_budget, sp
 from locutory.products.calls.pipeline.uploads import kept_sidecar
 from locutory.products.calls.records import queries
 from locutory.products.calls.records.contract import (
+    DROP_FILES,
+    NO_CONSENT,
     CallStatusChanged,
     Stage,
     StageState,
@@ -418,12 +420,15 @@ async def _skip(
             tx.add(_use(ctx, draft))
         record.status, record.status_reason = Status.SKIPPED, why
         record.stage_state = StageState.SKIPPED
+        if why == NO_CONSENT and not record.legal_hold:
+            record.audio_key = record.audio_sha256 = record.sidecar_key = None
         await note_run(tx, ctx.job, Stage.TRANSCRIBE, StageState.SKIPPED, began=began)
         await tx.flush()
         await mark_stale(tx, record.id)
         await emit(tx, _changed(record))
 
-    await ctx.finish(store)
+    unwanted = JobSpec(kind=DROP_FILES, payload={"call_id": str(call_of(ctx.job))})
+    await ctx.finish(store, unwanted if why == NO_CONSENT else None)
     ctx.services.get(CallCounters).skipped(why)
 
 

@@ -90,6 +90,17 @@ async def erase(ctx: Context) -> None:
     await ctx.finish(lambda tx: clear_rows(tx, call_id, callid))
 
 
+async def drop_files(ctx: Context) -> None:
+    """Remove what lies in a call's folder and is no recording or transcript of the call.
+
+    So go files that came for a call that may not be worked, or is past keeping them.
+    """
+    async with ctx.db.read() as session:
+        record = await queries.find_by_id(session, UUID(ctx.payload["call_id"]))
+    if record is not None and not record.legal_hold:
+        await remove_files(ctx.db, ctx.services.get(BlobStore), record.id, record.callid)
+
+
 async def remove_files(db: Database, blobs: BlobStore, call_id: UUID, callid: str) -> int:
     """Remove a deleted call's files; return how many. Raises StillWorkedOn."""
     async with db.read() as session:

@@ -87,6 +87,7 @@ def filter_of(
         status=ask.status,
         stage=ask.stage,
         direction=ask.direction,
+        consent=ask.consent,
         agent=ask.agent,
         min_score=ask.min_score,
         max_score=ask.max_score,
@@ -316,6 +317,7 @@ def etag_of(record: CallRecord) -> str:
         record.disposition,
         record.custom,
         record.legal_hold,
+        record.consent,
     ]
     body = orjson.dumps(fields, option=orjson.OPT_SORT_KEYS)
     return f'"{hashlib.sha256(body).hexdigest()[:24]}"'
