@@ -1,5 +1,6 @@
 """A business whose calls were really taken in and heard, and a look at all that is stored."""
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,7 +118,7 @@ class House:
     async def keeping(self, traces: Iterable[str]) -> dict[str, list[str]]:
         """By trace, the files of the installation that hold it; whole rows on PostgreSQL."""
         contents = {
-            str(file.relative_to(self.folder)): file.read_bytes().lower()
+            str(file.relative_to(self.folder)): await _content(file)
             for file in self.folder.rglob("*")
             if file.is_file() and file.name != "secrets.json"
         }
@@ -139,6 +140,16 @@ class House:
                 )
                 found[table.name] = "\n".join(rows.scalars()).lower().encode()
         return found
+
+
+async def _content(file: Path) -> bytes:
+    """What is in a file, in lower case.
+
+    Another process reads it: by closing a file a process lets go of its locks on it, SQLite's too.
+    """
+    reader = await asyncio.create_subprocess_exec("cat", file, stdout=asyncio.subprocess.PIPE)
+    content, _ = await reader.communicate()
+    return content.lower()
 
 
 @pytest.fixture
