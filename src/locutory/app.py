@@ -49,6 +49,7 @@ from locutory.products.calls.pipeline.metrics import measure
 from locutory.products.calls.pipeline.service.backlog import Backlog
 from locutory.products.calls.records.contract import Measure
 from locutory.products.calls.records.counting import CallCounters
+from locutory.products.calls.records.service.audio import Listenings
 
 MODULES: tuple[Module, ...] = (*CALLS,)
 _LIGHT_QUEUE = 16
@@ -178,6 +179,7 @@ def _services(settings: Settings, secrets: Secrets, metrics: Metrics, storage: S
     services.add(Backlog, Backlog(storage, settings.pipeline))
     services.add(CpuPool, CpuPool())
     services.add(Measure, measure)
+    services.add(Listenings, Listenings())
     http = HttpClient(settings.http, metrics=metrics)
     services.add(HttpClient, http)
     blobs = LocalBlobs(settings.data_dir / "blobs")

@@ -62,6 +62,7 @@ UNKNOWN = {
     "export_id": NO_ONE,
     "source_id": NO_ONE,
     "backfill_id": NO_ONE,
+    "request_id": NO_ONE,
 }
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(16)
 
@@ -154,6 +155,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "PATCH /webhooks/{bid}/{webhook_id}": {"json": {"name": "Renamed"}},
     "PUT /notices/{bid}/settings": {"json": {"news": ["call.failed"], "score_below": 40}},
     "POST /exports/{bid}": {"json": {"kind": "calls", "format": "csv"}},
+    "POST /privacy/{bid}/erase": {"json": {"callid": "never-made", "reason": "ticket 1"}},
     "POST /rag/chat": {"json": {"bids": ["{bid}"], "message": "what about the price?"}},
     "POST /rag/search": {"json": {"bids": ["{bid}"], "query": "price"}},
     "POST /rag/{bid}/chat": {"json": {"message": "what about the price?"}},
@@ -445,6 +447,11 @@ async def street(api: FastAPI, server: Server, ours: "Resident", theirs: "Reside
             "key": f"agent_of_{resident.bid}",
             "export_id": await created(
                 resident, f"/exports/{resident.bid}", {"kind": "calls", "format": "csv"}
+            ),
+            "request_id": await created(
+                resident,
+                f"/privacy/{resident.bid}/erase",
+                {"callid": "never-made", "reason": "ticket 1"},
             ),
             "template_id": template["id"],
             "review_id": review["id"],

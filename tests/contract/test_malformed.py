@@ -121,6 +121,8 @@ PLAUSIBLE = {  # where a type says too little for a request to get past the firs
     "params": {},
     "filter": {},
     "map": {"S1": "agent"},
+    "phone": "+15550001111",
+    "lead_id": None,
 }
 ENDS_THE_SESSION = "/logout"
 ENDLESS = "/stream"

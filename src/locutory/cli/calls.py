@@ -5,7 +5,7 @@ import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import typer
 from pydantic import BaseModel, ValidationError
@@ -31,6 +31,10 @@ def ingest(
     transcript: Annotated[
         Path | None, typer.Option(help="words that come with the one recording", exists=True)
     ] = None,
+    consent: Annotated[
+        Literal["yes", "no", "unknown"] | None,
+        typer.Option(help="whether the customers agreed to be recorded"),
+    ] = None,
     wait: Annotated[
         bool, typer.Option("--wait", help="until every call is done or failed")
     ] = False,
@@ -48,7 +52,15 @@ def ingest(
     settings.log_level = "warning"  # to standard error: standard output is the result
     configure_logs(settings)
     rows = run_async(
-        run_ingest(settings, places, bid=bid, transcript=transcript, wait=wait, quiet=as_json)
+        run_ingest(
+            settings,
+            places,
+            bid=bid,
+            transcript=transcript,
+            consent=consent,
+            wait=wait,
+            quiet=as_json,
+        )
     )
     if as_json:
         for row in rows:

@@ -17,7 +17,7 @@ from locutory.kernel.errors import LocutoryError
 from locutory.kernel.jobs.depths import served_queues
 from locutory.kernel.settings import Settings
 from locutory.products.calls.records import service as records
-from locutory.products.calls.records.contract import Stage
+from locutory.products.calls.records.contract import Consent, Stage
 from locutory.products.calls.records.schemas import CallRead
 from locutory.products.calls.sources import operator
 from locutory.products.calls.sources.folder import Recording, recordings
@@ -32,6 +32,7 @@ async def run_ingest(
     *,
     bid: str,
     transcript: Path | None,
+    consent: str | None,
     wait: bool,
     quiet: bool,
 ) -> list[dict[str, Any]]:
@@ -43,7 +44,7 @@ async def run_ingest(
         if business.created:
             console.print(f"made the business {bid}")
         db = server.storage.database(business.tenant.id)
-        refused = await _offer_all(server, db, found)
+        refused = await _offer_all(server, db, found, None if consent is None else Consent(consent))
         if wait:
             left = [r.callid for r in found if r.callid not in refused]
             await _wait(server, db, left, console)
@@ -60,14 +61,18 @@ async def run_register(settings: Settings, bid: str, name: str, timezone: str) -
 
 
 async def _offer_all(
-    server: Server, db: Database, found: Sequence[Recording]
+    server: Server, db: Database, found: Sequence[Recording], consent: Consent | None
 ) -> dict[str, dict[str, Any]]:
     """Offer each; return the rows of those that were refused, the others go on."""
     refused = {}
     for recording in found:
         try:
             await operator.offer(
-                db, server.services, recording, scratch=server.settings.data_dir / "tmp"
+                db,
+                server.services,
+                recording,
+                scratch=server.settings.data_dir / "tmp",
+                consent=consent,
             )
         except LocutoryError as error:
             refused[recording.callid] = _refusal(recording, error)

@@ -11,7 +11,7 @@ async def create(data: BusinessCreate, db: Db, idempotent: Idempotent) -> Respon
 """
 
 import hashlib
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime, timedelta
 from typing import Annotated, Any
@@ -20,7 +20,7 @@ from uuid import UUID
 import orjson
 from fastapi import Depends, Header, Request, Response
 from pydantic import BaseModel
-from sqlalchemy import Index, delete, text
+from sqlalchemy import Index, delete, select, text
 from sqlalchemy.orm import Mapped, mapped_column
 from starlette.datastructures import UploadFile
 
@@ -34,6 +34,7 @@ KEPT = timedelta(hours=24)
 REPLAYED = "Idempotency-Replayed"
 _MOST_CHARACTERS = 200
 _CHUNK = 1 << 20
+_PAGE = 500
 _RETRY_AFTER_S = 1.0
 _LOCK = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 0))")
 _FENCED = {"fenced": True}
@@ -136,6 +137,49 @@ class Idempotency:
         if replayed:
             answer.headers[REPLAYED] = "true"
         return answer
+
+
+async def forget_answers(db: Database, names: Collection[str]) -> int:
+    """Forget the tenant's answers that have one of these texts as a value; return how many.
+
+    For an erasure: such a request, sent again, would be done again.
+    """
+    forgotten, after = 0, ""
+    while True:
+        async with db.read() as session:
+            mine = (IdempotencyRow.tenant_id == db.tenant_id, IdempotencyRow.key > after)
+            page = select(IdempotencyRow.key, IdempotencyRow.body).where(*mine)
+            rows = (await session.execute(page.order_by(IdempotencyRow.key).limit(_PAGE))).all()
+        naming = [row.key for row in rows if not _texts(row.body).isdisjoint(names)]
+        if naming:
+            await db.write(lambda tx, keys=naming: _drop(tx, keys))  # type: ignore[misc]
+            forgotten += len(naming)
+        if len(rows) < _PAGE:
+            return forgotten
+        after = rows[-1].key
+
+
+async def _drop(tx: Session, keys: Sequence[str]) -> None:
+    await tx.execute(
+        delete(IdempotencyRow).where(
+            IdempotencyRow.tenant_id == tx.tenant_id, IdempotencyRow.key.in_(keys)
+        )
+    )
+
+
+def _texts(body: bytes) -> set[str]:
+    """All texts that stand as values in a JSON body."""
+    found: set[str] = set()
+    pending = [orjson.loads(body)] if body else []
+    while pending:
+        match pending.pop():
+            case str() as text_:
+                found.add(text_)
+            case list() as parts:
+                pending += parts
+            case dict() as parts:
+                pending += parts.values()
+    return found
 
 
 async def _idempotency(

@@ -24,10 +24,14 @@ from locutory.kernel.digits import (
 
 @dataclass(frozen=True, slots=True)
 class Redacted:
-    """`text` with placeholders such as `[CARD_1]`; `found` counts replacements by kind."""
+    """`text` with placeholders such as `[CARD_1]`; `found` counts replacements by kind.
+
+    `spans` are the places, half-open, of what was replaced in the text as it was.
+    """
 
     text: str
     found: dict[str, int] = field(default_factory=dict)
+    spans: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +82,16 @@ class Redactor:
         return redacted
 
     def _replace(self, text: str, offset: int, spans: Sequence[_Span]) -> Redacted:
-        pieces, found, at = [], Counter[str](), 0
+        pieces, found, places, at = [], Counter[str](), list[tuple[int, int]](), 0
         for span in spans:
-            pieces.append(text[at : max(0, span.start - offset)])
+            start = max(0, span.start - offset)
+            pieces.append(text[at:start])
             pieces.append(f"[{span.kind}_{self._number(span)}]")
             found[span.kind] += 1
             at = min(len(text), span.end - offset)
+            places.append((start, at))
         pieces.append(text[at:])
-        return Redacted("".join(pieces), dict(found))
+        return Redacted("".join(pieces), dict(found), tuple(places))
 
     def _number(self, span: _Span) -> int:
         key = (span.kind, span.value)

@@ -62,6 +62,7 @@ from locutory.capabilities.analysis.service import (
     Analyst,
     blob_name,
     degraded_agents,
+    forget_answers,
     judged,
     results_of,
 )
@@ -123,6 +124,7 @@ __all__ = [
     "drafted_set",
     "expanded",
     "find_template",
+    "forget_answers",
     "get_agent",
     "get_template",
     "heard",

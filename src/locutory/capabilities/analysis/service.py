@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -66,6 +66,15 @@ class StoredAnswers:
 
         await self.db.write(store)
         failpoint("analysis.answer.kept")
+
+
+async def forget_answers(tx: Session, since: datetime | None) -> int:
+    """Delete the tenant's answers of models that were kept since then, or all; return how many."""
+    statement = delete(AnalysisAnswer)
+    if since is not None:
+        statement = statement.where(AnalysisAnswer.created_at >= since)
+    done = await tx.execute(statement)
+    return int(done.rowcount)  # type: ignore[attr-defined] # a DELETE has it
 
 
 @dataclass(slots=True)

@@ -23,8 +23,18 @@ from locutory.capabilities.knowledge.service import (
     search_places,
     store,
 )
-from locutory.capabilities.knowledge.sessions import delete_chat, get_chat, list_chats
-from locutory.capabilities.knowledge.words import forget_some, says, sources_saying
+from locutory.capabilities.knowledge.sessions import (
+    delete_chat,
+    forget_questions,
+    get_chat,
+    list_chats,
+)
+from locutory.capabilities.knowledge.words import (
+    forget_some,
+    purge_words,
+    says,
+    sources_saying,
+)
 
 __all__ = [
     "Exchange",
@@ -38,11 +48,13 @@ __all__ = [
     "count_sources",
     "delete_chat",
     "forget",
+    "forget_questions",
     "forget_some",
     "get_chat",
     "give_up_reindex",
     "list_chats",
     "prepare",
+    "purge_words",
     "reindex_if_behind",
     "run_reindex",
     "says",

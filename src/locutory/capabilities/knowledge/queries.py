@@ -101,10 +101,14 @@ def containing_sources(db: Session, collection: str, phrases: Sequence[str]) -> 
     return fulltext.containing(db, said.where(_C.tenant_id == db.tenant_id), _C, phrases)
 
 
-async def versions_of(db: Session, collection: str, source_id: str) -> Sequence[Row[Any]]:
-    """(id, version) of each chunk of a source."""
+async def versions_of(
+    db: Session, collection: str, source_id: str, *, kind: str | None = None
+) -> Sequence[Row[Any]]:
+    """(id, version) of each chunk of a source, or of those of one kind."""
     statement = select(*_VERSION)
     mine = statement.where(_C.collection == collection, _C.source_id == source_id)
+    if kind is not None:
+        mine = mine.where(_C.kind == kind)
     return (await db.execute(mine)).all()
 
 

@@ -120,10 +120,13 @@ async def store(tx: Session, prepared: Sequence[Prepared], filing: Filing) -> bo
     return True
 
 
-async def forget(tx: Session, collection: str, source_id: str) -> int:
-    """Take a source out, in the caller's transaction; return how many chunks it had."""
+async def forget(tx: Session, collection: str, source_id: str, *, kind: str | None = None) -> int:
+    """Take a source out, in the caller's transaction; return how many chunks it had.
+
+    With `kind`, only its chunks of that kind.
+    """
     state = await next_revision(tx, collection)
-    filed = await queries.versions_of(tx, collection, source_id)
+    filed = await queries.versions_of(tx, collection, source_id, kind=kind)
     if filed:
         await _remove(tx, [row.id for row in filed])
         await _note_removal(tx, collection, state.revision)

@@ -115,6 +115,19 @@ async def delete_chat(tx: Session, owner: str, session_id: UUID) -> None:
     await tx.delete(row)
 
 
+async def forget_questions(tx: Session, words: Sequence[str]) -> int:
+    """Delete the questions, of whoever's chats, that have one of these texts; return how many."""
+    forgotten = 0
+    for word in words:
+        done = await tx.execute(
+            delete(KnowledgeMessage).where(
+                KnowledgeMessage.question.icontains(word, autoescape=True)
+            )
+        )
+        forgotten += int(done.rowcount)  # type: ignore[attr-defined] # a DELETE has it
+    return forgotten
+
+
 def _summary(row: KnowledgeSession | Row[Any], title: str) -> ChatSummary:
     return ChatSummary(
         id=row.id,

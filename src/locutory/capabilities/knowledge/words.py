@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, delete, select
 
 from locutory.capabilities.knowledge.contract import SPOKEN
 from locutory.capabilities.knowledge.models import TABLE, KnowledgeChunk
-from locutory.kernel.db import Session, fulltext
+from locutory.kernel.db import Database, Session, fulltext
 
 _C = KnowledgeChunk
 _QUOTED = re.compile(r'"([^"]*)"')
@@ -50,6 +50,13 @@ async def sources_saying(
     found = (await session.execute(pieces)).all()
     sources = {row[0] for row in found if row[1:] == (collection, SPOKEN)}
     return None if len(found) > most or len(sources) > limit else sources
+
+
+async def purge_words(db: Database) -> None:
+    """Rid the index of words that only deleted passages had, in many short writes."""
+    first = True
+    while await db.write(lambda tx, first=first: fulltext.purge_step(tx, TABLE, first=first)):  # type: ignore[misc]
+        first = False
 
 
 async def forget_some(tx: Session, limit: int) -> int:

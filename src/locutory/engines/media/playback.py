@@ -3,6 +3,7 @@
 Synchronous and picklable, as the reader is: callers run it in a process pool.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import orjson
@@ -45,8 +46,11 @@ def media_type(path: Path) -> str | None:
     return _PLAYED.get(container) or _NOT_DECODED.get(container)
 
 
-def copy_for_browsers(source: Path, target: Path) -> None:
-    """Write an MP3 of the recording, its first two channels. Raises the media errors."""
+def copy_for_browsers(source: Path, target: Path, silent: Sequence[tuple[int, int]] = ()) -> None:
+    """Write an MP3 of the recording, its first two channels. Raises the media errors.
+
+    In the stretches `silent` (milliseconds) nothing is heard, on no channel.
+    """
     import soundfile
 
     from locutory.engines.media.embedded import EmbeddedReader
@@ -64,10 +68,22 @@ def copy_for_browsers(source: Path, target: Path) -> None:
             format="MP3",
             subtype="MPEG_LAYER_III",
         ) as sound:
+            at = 0
             for block in stream:
-                sound.write(block[:, :channels])
+                sound.write(_silenced(block[:, :channels], at, rate, silent))
+                at += len(block)
     except soundfile.LibsndfileError as error:
         raise AudioUndecodableError(str(error)) from error
+
+
+def _silenced(block: Samples, at: int, rate: int, silent: Sequence[tuple[int, int]]) -> Samples:
+    """The block, whose first sample is the recording's number `at`, with zeros where it is said."""
+    kept = block.copy() if silent else block
+    for start_ms, end_ms in silent:
+        start, end = start_ms * rate // 1000 - at, -(-end_ms * rate // 1000) - at
+        if start < len(kept) and end > 0:
+            kept[max(0, start) : end] = 0
+    return kept
 
 
 def peaks(source: Path) -> bytes:

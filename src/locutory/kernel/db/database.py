@@ -37,6 +37,7 @@ T = TypeVar("T")
 WriteFn = Callable[[Session], Awaitable[T]]
 
 _MOST_PER_COMMIT = 128
+_CHECKPOINT_WAIT_MS = 1000
 _inside_write: ContextVar[bool] = ContextVar("inside_write", default=False)
 
 
@@ -97,6 +98,17 @@ class Storage:
         await self._reader.dispose()
         if self._writer is not None:
             await self._writer.dispose()
+
+    async def empty_log(self) -> bool:
+        """Write SQLite's log into the database and cut it to nothing, else old pages stay in it.
+
+        False while somebody still reads or writes by it: ask again. PostgreSQL keeps house itself.
+        """
+        if self._writer is None:
+            return True
+        async with self._writer.connect() as connection:
+            raw: Any = (await connection.get_raw_connection()).driver_connection
+            return not await asyncio.to_thread(_checkpoint, raw)
 
     def _info(self, tenant_id: UUID | None) -> dict[str, Any]:
         correlation_id = get_contextvars().get("correlation_id")
@@ -214,6 +226,16 @@ class Storage:
             await session.rollback()
         finally:
             await session.close()
+
+
+def _checkpoint(connection: Any) -> bool:
+    """Whether somebody stood in the way. Past SQLAlchemy: no log is cut within a transaction."""
+    connection.execute(f"PRAGMA busy_timeout={_CHECKPOINT_WAIT_MS}")
+    try:
+        busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    finally:
+        connection.execute("PRAGMA busy_timeout=0")  # the writer awaits the lock by itself
+    return bool(busy)
 
 
 _NOTIFY = text("SELECT pg_notify('locutory', :names)")

@@ -248,6 +248,8 @@ def sqlite_write_engine(url: str, *, busy_timeout_s: float) -> AsyncEngine:
             "PRAGMA journal_mode=WAL",
             "PRAGMA synchronous=FULL",
             "PRAGMA foreign_keys=ON",
+            # what is erased must not be left lying in free pages
+            "PRAGMA secure_delete=ON",
             "PRAGMA cache_size=-65536",
             "PRAGMA wal_autocheckpoint=4000",
         ],

@@ -33,7 +33,9 @@ _Columns = TypeVarTuple("_Columns")
 
 _WORD = re.compile(r"\w+", re.UNICODE)
 _MOST_WORDS = 32
+_PAGES_PER_STEP = 200
 _FENCED = {"fenced": True}
+_CHANGES = text("SELECT total_changes()")
 _SIMPLE: ColumnElement[Any] = literal_column("'simple'::regconfig")
 
 
@@ -96,6 +98,24 @@ async def forget_rows(tx: Session, table: str, ids: Sequence[UUID]) -> None:
         [{"rowid": fts_id(id_)} for id_ in ids],
         execution_options=_FENCED,
     )
+
+
+async def purge_step(tx: Session, table: str, *, first: bool) -> bool:
+    """Rewrite a part of the index without the words of deleted rows; True while there is more.
+
+    FTS5 only marks a deleted row's words and drops them when it merges its segments. Begin with
+    `first`; each step is a short write. PostgreSQL does it in its vacuum.
+    """
+    if not _is_sqlite(tx):
+        return False
+    before = await tx.scalar(_CHANGES, execution_options=_FENCED)
+    await tx.execute(
+        text(f"INSERT INTO {table}_fts ({table}_fts, rank) VALUES ('merge', :pages)"),
+        {"pages": -_PAGES_PER_STEP if first else _PAGES_PER_STEP},
+        execution_options=_FENCED,
+    )
+    after = await tx.scalar(_CHANGES, execution_options=_FENCED)
+    return bool(after - before >= 2)  # FTS5's own sign that a merge did something
 
 
 def words_of(query: str) -> list[str]:

@@ -37,12 +37,13 @@ def tables_of(column: str) -> list[Table]:
     return [table for table in tables_of_tenants() if column in table.c]
 
 
-async def delete_where(tx: Session, table: Table, column: str, value: Any) -> None:
-    """Delete the session's tenant's rows with that value."""
-    await tx.execute(
+async def delete_where(tx: Session, table: Table, column: str, value: Any) -> int:
+    """Delete the session's tenant's rows with that value; return how many."""
+    done = await tx.execute(
         delete(table).where(table.c.tenant_id == tx.tenant_id, table.c[column] == value),
         execution_options=_FENCED,
     )
+    return int(done.rowcount)  # type: ignore[attr-defined] # a DELETE has it
 
 
 async def _delete_some(tx: Session, table: Table, where: Any, limit: int) -> int:

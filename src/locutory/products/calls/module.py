@@ -10,6 +10,7 @@ from locutory.products.calls.findings.module import module as findings
 from locutory.products.calls.insights.module import module as insights
 from locutory.products.calls.notices.module import module as notices
 from locutory.products.calls.pipeline.module import module as pipeline
+from locutory.products.calls.privacy.module import module as privacy
 from locutory.products.calls.records.module import module as records
 from locutory.products.calls.reviews.module import module as reviews
 from locutory.products.calls.sources.module import module as sources
@@ -27,4 +28,5 @@ MODULES: tuple[Module, ...] = (
     insights,
     notices,
     exchange,
+    privacy,
 )

@@ -7,11 +7,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from locutory.engines.blobs import BlobStore
 from locutory.products.calls.demo import path
-from locutory.products.calls.records import queries
-from locutory.products.calls.records.files import derived_key
 from locutory.products.calls.records.sending import RangeUnsatisfiable, span_of
+from locutory.products.calls.records.service.audio import Listenings
 
 if TYPE_CHECKING:
     from tests.products.calls.records.conftest import House
@@ -138,18 +136,24 @@ async def test_the_original_takes_the_right_and_leaves_one_trace(house: "House")
     assert [row.detail["what"] for row in await house.audited("pii.read")] == ["audio"]
 
 
-async def test_the_redacted_recording_is_for_everyone(house: "House") -> None:
+async def test_a_listening_that_begins_in_the_middle_leaves_its_trace(house: "House") -> None:
     await house.upload("a", "hc-0001", None)
-    _, viewer = await house.person("vera", "viewer")
-    async with house.db.read() as session:
-        record = await queries.get(session, "a")
-    muted = path("audio/hc-0002.ogg").read_bytes()
-    await house.server.services.get(BlobStore).put(derived_key(record, "redacted"), muted)
+    for start in (1, 100, 200):
+        await house.ask("GET", "/a/audio", headers={"range": f"bytes={start}-"})
 
-    reply = await house.ask("GET", "/a/audio", token=viewer)
+    assert [row.detail["what"] for row in await house.audited("pii.read")] == ["audio"]
 
-    assert reply.content == muted
-    assert await house.audited("pii.read") == []
+
+def test_a_listening_lasts_an_hour() -> None:
+    now = 0.0
+    listenings = Listenings(clock=lambda: now)
+
+    began = [listenings.begins("ana", "a"), listenings.begins("ana", "a")]
+    others = [listenings.begins("ana", "b"), listenings.begins("bo", "a")]
+    now = 3600.0
+
+    assert (began, others) == ([True, False], [True, True])
+    assert listenings.begins("ana", "a")
 
 
 async def test_a_call_without_a_recording_has_nothing_to_hear(house: "House") -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from locutory.products.calls.records.contract import Direction
+from locutory.products.calls.records.contract import NO_CONSENT, Consent, Direction
 
 PREFIX = "filtered_"
 """A `status_reason` that begins so may be another one under other filters."""
@@ -20,7 +20,10 @@ Seconds = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
 
 
 class Filters(BaseModel):
-    """Null or 100 per cent lets everything through; so does a fact that is not known."""
+    """Null or 100 per cent lets everything through; so does a fact that is not known.
+
+    Not so consent: where it is required, it must be known.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -31,6 +34,7 @@ class Filters(BaseModel):
     languages: Annotated[list[Language] | None, Field(min_length=1, max_length=50)] = None
     agents: Annotated[list[Word] | None, Field(min_length=1, max_length=1000)] = None
     sampling_percent: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] = 100
+    require_consent: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,10 +47,13 @@ class Facts:
     agent_id: str | None = None
     duration_s: float | None = None
     language: str | None = None
+    consent: str = Consent.UNKNOWN
 
 
 def refusal(filters: Filters, facts: Facts) -> str | None:
     """The `status_reason` of a call that the filters keep out, None for one that they let in."""
+    if filters.require_consent and facts.consent != Consent.YES:
+        return NO_CONSENT
     duration = facts.duration_s
     refused = {
         "direction": _outside(facts.direction, filters.directions),

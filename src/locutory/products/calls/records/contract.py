@@ -6,11 +6,19 @@ from enum import StrEnum
 from typing import Any, ClassVar, Protocol
 
 from locutory.capabilities.interactions.contract import Turn
-from locutory.kernel.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
+from locutory.kernel.errors import (
+    ConflictError,
+    ErrorClass,
+    ForbiddenError,
+    InvalidError,
+    LocutoryError,
+    NotFoundError,
+)
 from locutory.kernel.events import Event
 
 COLLECTION = "calls"  # where the words of calls are searched
 ERASE = "calls.erase"
+DROP_FILES = "calls.drop_files"
 BULK = "calls.bulk"
 
 
@@ -54,6 +62,18 @@ class Direction(StrEnum):
     OUTBOUND = "outbound"
     INTERNAL = "internal"
     UNKNOWN = "unknown"
+
+
+class Consent(StrEnum):
+    """Whether the customer agreed to be recorded."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+
+NO_CONSENT = "NO_CONSENT"
+"""Why a call is skipped whose customer did not agree, where the business asks for that."""
 
 
 class CallNotFound(NotFoundError):
@@ -120,6 +140,18 @@ class AudioNotFound(NotFoundError):
     """The call has no stored recording."""
 
     code = "AUDIO_NOT_FOUND"
+
+
+class AudioPurged(LocutoryError):
+    """The recording is past the days that the business keeps recordings."""
+
+    status, code, cls = 410, "AUDIO_PURGED", ErrorClass.PERMANENT_INPUT
+
+
+class TranscriptPurged(LocutoryError):
+    """The words are past the days that the business keeps transcripts."""
+
+    status, code, cls = 410, "TRANSCRIPT_PURGED", ErrorClass.PERMANENT_INPUT
 
 
 class BulkNotFound(NotFoundError):

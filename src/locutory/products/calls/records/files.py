@@ -11,7 +11,7 @@ def call_prefix(tenant_id: UUID, callid: str) -> str:
 
 
 def derived_key(record: CallRecord, role: str) -> str:
-    """The place of a file made of the recording: `playback`, `peaks`, `redacted`.
+    """The place of a file made of the recording: `playback`, `peaks`, `redacted` with a version.
 
     It is named after the recording's content, so another recording has other files.
     """

@@ -84,6 +84,7 @@ class CallFilter:
     status: str | None = None
     stage: str | None = None
     direction: str | None = None
+    consent: str | None = None
     agent: str | None = None
     min_score: float | None = None
     max_score: float | None = None
@@ -175,6 +176,7 @@ class CallFilter:
             _R.status: self.status,
             _R.stage: self.stage,
             _R.direction: self.direction,
+            _R.consent: self.consent,
         }
         return {own: value for own, value in wanted.items() if value is not None}
 

@@ -36,6 +36,7 @@ class CallRecord(TenantModel):
     audio_url_enc: Mapped[bytes | None] = mapped_column(LargeBinary)
     audio_key: Mapped[str | None]
     audio_sha256: Mapped[str | None]
+    audio_purged_at: Mapped[datetime | None]
     audio_ms: Mapped[int | None]
     channels: Mapped[int | None]
     true_stereo: Mapped[bool | None]
@@ -62,6 +63,7 @@ class CallRecord(TenantModel):
     flags: Mapped[list[str]] = mapped_column(default=list)
     tags: Mapped[list[str]] = mapped_column(default=list)
     legal_hold: Mapped[bool] = mapped_column(default=False)
+    consent: Mapped[str] = mapped_column(default="unknown", server_default="unknown")
     custom: Mapped[dict[str, Any]] = mapped_column(default=dict)
     updated_at: Mapped[datetime] = mapped_column(default=utc_now, onupdate=utc_now)
     done_at: Mapped[datetime | None]
@@ -88,6 +90,7 @@ class CallRecord(TenantModel):
         # the rest only finds the few calls of a rare value; see `queries.page`
         Index("ix_calls_record_own", "tenant_id", "id"),
         Index("ix_calls_record_stage", "tenant_id", "stage"),
+        Index("ix_calls_record_consent", "tenant_id", "consent"),
         Index("ix_calls_record_marks", "tenant_id", "degraded", "has_words"),
         # with the column, although all its values are low: SQLite looks at a partial index only
         # for what its columns narrow
@@ -140,6 +143,8 @@ class CallTranscript(TenantModel):
 
     `turns` is the redacted list `[{idx, start_ms, end_ms, role, speaker, channel, text,
     confidence, role_confidence, flags}]`; `raw_enc` the same list's raw texts, encrypted.
+    `muted` are the stretches `[start_ms, end_ms]` of the recording in which something was said
+    that is redacted; None in old rows. Retention empties `turns` and `raw_enc`: `purged_at`.
     """
 
     __tablename__ = "calls_transcript"
@@ -155,6 +160,8 @@ class CallTranscript(TenantModel):
     turns: Mapped[list[Any]]
     raw_enc: Mapped[bytes | None] = mapped_column(LargeBinary)
     quality: Mapped[dict[str, Any]]
+    muted: Mapped[list[Any] | None]
+    purged_at: Mapped[datetime | None]
 
     __table_args__ = (UniqueConstraint("call_id", "version"),)
 
@@ -171,7 +178,10 @@ class CallMetric(TenantModel):
 
 
 class CallAnalysis(TenantModel):
-    """The aggregated analysis blob of one run of the agents."""
+    """The aggregated analysis blob of one run of the agents.
+
+    Retention takes the words out of it and leaves the figures: `purged_at`.
+    """
 
     __tablename__ = "calls_analysis"
 
@@ -180,6 +190,7 @@ class CallAnalysis(TenantModel):
     transcript_version: Mapped[int]
     analysis: Mapped[dict[str, Any]]
     meta: Mapped[dict[str, Any]]
+    purged_at: Mapped[datetime | None]
 
     __table_args__ = (UniqueConstraint("call_id", "version"),)
 

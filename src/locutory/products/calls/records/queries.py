@@ -11,7 +11,11 @@ from sqlalchemy.orm import aliased
 from locutory.kernel.db import Session
 from locutory.kernel.db.base import table_of
 from locutory.kernel.paging import AnySelect, keyset
-from locutory.products.calls.records.contract import CallNotFound
+from locutory.products.calls.records.contract import (
+    CallNotFound,
+    TranscriptNotFound,
+    TranscriptPurged,
+)
 from locutory.products.calls.records.filters import TOPIC, of_these
 from locutory.products.calls.records.filters import CallFilter as CallFilter
 from locutory.products.calls.records.models import (
@@ -199,7 +203,12 @@ async def whole(
         select(_R, _topics(db), text, figures, found)
         .outerjoin(
             text,
-            and_(text.call_id == _R.id, text.version == _R.transcript_version, literal(transcript)),
+            and_(
+                text.call_id == _R.id,
+                text.version == _R.transcript_version,
+                text.purged_at.is_(None),
+                literal(transcript),
+            ),
         )
         .outerjoin(figures, and_(figures.call_id == _R.id, literal(metric)))
         .outerjoin(found, and_(found.call_id == _R.id, found.version == newest, literal(analysis)))
@@ -243,7 +252,28 @@ async def get_by_id(db: Session, call_id: UUID) -> CallRecord:
 
 
 async def transcript(db: Session, call_id: UUID, version: int) -> CallTranscript | None:
-    """One version of a call's transcript."""
+    """One version of a call's transcript; None also where its words were let go."""
+    return await db.scalar(
+        select(CallTranscript).where(
+            CallTranscript.call_id == call_id,
+            CallTranscript.version == version,
+            CallTranscript.purged_at.is_(None),
+        )
+    )
+
+
+async def get_transcript(db: Session, call_id: UUID, version: int) -> CallTranscript:
+    """One version of a call's transcript. Raises TranscriptNotFound, TranscriptPurged."""
+    row = await whole_or_emptied(db, call_id, version)
+    if row is None:
+        raise TranscriptNotFound
+    if row.purged_at is not None:
+        raise TranscriptPurged
+    return row
+
+
+async def whole_or_emptied(db: Session, call_id: UUID, version: int) -> CallTranscript | None:
+    """One version of a call's transcript, also where its words were let go."""
     return await db.scalar(
         select(CallTranscript).where(
             CallTranscript.call_id == call_id, CallTranscript.version == version

@@ -17,7 +17,7 @@ from pydantic import (
 
 from locutory.capabilities.interactions.contract import Role
 from locutory.kernel.clock import as_utc, rfc3339
-from locutory.products.calls.records.contract import Direction, Stage, Status
+from locutory.products.calls.records.contract import Consent, Direction, Stage, Status
 
 Moment = Annotated[datetime, PlainSerializer(rfc3339, return_type=str)]
 Limit = Annotated[datetime, AfterValidator(as_utc)]
@@ -48,6 +48,7 @@ class CallNarrowing(BaseModel):
     status: Status | None = None
     stage: Stage | None = None
     direction: Direction | None = None
+    consent: Consent | None = None
     agent: Key | None = None
     phone: Annotated[
         str | None, Field(max_length=32, description="the last four digits, or all of them")
@@ -211,6 +212,8 @@ class CallRead(CallRow):
     transcript_version: int
     asr_quality: float | None  # 0-1
     legal_hold: bool
+    consent: Consent
+    audio_purged_at: Moment | None
     custom: dict[str, Any]
     created_at: Moment
     done_at: Moment | None
@@ -327,6 +330,7 @@ class CallUpdate(BaseModel):
     disposition: Annotated[str, Field(max_length=200)] | None = None
     custom: Annotated[dict[str, Any], AfterValidator(_small)] = {}
     legal_hold: bool = False
+    consent: Consent = Consent.UNKNOWN
 
 
 class DeletionRead(BaseModel):

@@ -8,7 +8,7 @@ from typing import Any
 
 from locutory.kernel.errors import ConflictError, InputError, InvalidError, NotFoundError
 from locutory.products.calls.pipeline.contract import AudioRef
-from locutory.products.calls.records.contract import Direction
+from locutory.products.calls.records.contract import Consent, Direction
 
 CALLID = re.compile(r"[A-Za-z0-9._:@+-]{1,128}")
 RESERVED = frozenset({"stream", "bulk", "facets", "export"})
@@ -77,6 +77,7 @@ class CallOffer:
     agent_id: str | None = None
     agent_name: str | None = None
     disposition: str | None = None
+    consent: Consent | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
     custom: dict[str, Any] = field(default_factory=dict)

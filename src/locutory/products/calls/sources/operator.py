@@ -22,7 +22,7 @@ from locutory.products.calls.pipeline.uploads import (
     keep_sidecar,
     spooled_file,
 )
-from locutory.products.calls.records.contract import Direction
+from locutory.products.calls.records.contract import Consent, Direction
 from locutory.products.calls.sources.contract import CallOffer, Taken
 from locutory.products.calls.sources.folder import Recording
 from locutory.products.calls.sources.service import take
@@ -46,6 +46,7 @@ class Described(TypedDict, total=False):
     agent_name: str | None
     customer_phone: str | None
     disposition: str | None
+    consent: Consent | None
 
 
 async def business(storage: Storage, bid: str) -> Business:

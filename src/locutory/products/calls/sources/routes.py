@@ -16,7 +16,7 @@ from locutory.kernel.ratelimit import rate_limit
 from locutory.kernel.services import Services
 from locutory.kernel.settings import Settings
 from locutory.products.calls.pipeline.service.backlog import Backlog
-from locutory.products.calls.records.contract import Direction
+from locutory.products.calls.records.contract import Consent, Direction
 from locutory.products.calls.records.counting import CallCounters
 from locutory.products.calls.sources import service, source_routes
 from locutory.products.calls.sources.schemas import (
@@ -70,6 +70,7 @@ async def upload_audio(
     agent_id: Annotated[str | None, Form()] = None,
     agent_name: Annotated[str | None, Form()] = None,
     started_at: Annotated[datetime | None, Form()] = None,
+    consent: Annotated[Consent | None, Form()] = None,
 ) -> Response:
     """Upload a recording, with its transcript if there is one."""
     services: Services = request.app.state.services
@@ -82,6 +83,7 @@ async def upload_audio(
         agent_id=agent_id,
         agent_name=agent_name,
         started_at=started_at,
+        consent=consent,
     )
     offer = await service.receive(
         services.get(BlobStore),

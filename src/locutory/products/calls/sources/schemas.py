@@ -8,7 +8,7 @@ import orjson
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from locutory.kernel.clock import as_utc
-from locutory.products.calls.records.contract import Direction
+from locutory.products.calls.records.contract import Consent, Direction
 from locutory.products.calls.sources.contract import CallOffer
 
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
@@ -55,6 +55,7 @@ class CallPush(BaseModel):
     disposition: Annotated[
         str | None, Field(validation_alias=_names("disposition", "dialstatus", "status"))
     ] = None
+    consent: Consent | None = None
     started_at: Annotated[
         datetime | None,
         Field(validation_alias=_names("started_at", "starttime", "start_time")),
@@ -92,6 +93,7 @@ class CallPush(BaseModel):
             agent_id=self.agent_id,
             agent_name=self.agent_name,
             disposition=self.disposition,
+            consent=self.consent,
             started_at=self.started_at,
             ended_at=self.ended_at,
             custom=self.custom,
@@ -131,6 +133,7 @@ class Upload(BaseModel):
     agent_id: str | None
     agent_name: str | None
     started_at: datetime | None
+    consent: Consent | None = None
 
     @model_validator(mode="after")
     def _storable(self) -> "Upload":

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -26,7 +26,7 @@ from locutory.kernel.failpoints import failpoint
 from locutory.kernel.http.gate import Gate, UrlBlockedError
 from locutory.kernel.http_errors import faults
 from locutory.kernel.ids import new_id
-from locutory.kernel.jobs import enqueue
+from locutory.kernel.jobs import JobSpec, enqueue
 from locutory.kernel.jobs.contract import Priority
 from locutory.products.calls.pipeline.addresses import audio_url, note_blocked, sealed_url
 from locutory.products.calls.pipeline.contract import NO_RECORDING, first_job
@@ -39,7 +39,15 @@ from locutory.products.calls.pipeline.uploads import (
     spooled,
 )
 from locutory.products.calls.records import queries
-from locutory.products.calls.records.contract import CallUpserted, Stage, StageState, Status
+from locutory.products.calls.records.contract import (
+    DROP_FILES,
+    NO_CONSENT,
+    CallUpserted,
+    Consent,
+    Stage,
+    StageState,
+    Status,
+)
 from locutory.products.calls.records.marks import mark_stale
 from locutory.products.calls.records.models import CallRecord
 from locutory.products.calls.records.phones import normalised
@@ -207,6 +215,7 @@ async def receive(
         customer_phone=upload.customer_phone,
         agent_id=upload.agent_id,
         agent_name=upload.agent_name,
+        consent=upload.consent,
         started_at=started if started is None or started.tzinfo else started.replace(tzinfo=UTC),
     )
 
@@ -234,10 +243,12 @@ async def _take_one(
     if not await queries.is_known(tx, offer.callid):
         return await _create(tx, offer, digest, secrets, filters, priority)
     record = await queries.get(tx, offer.callid)
-    if record.source_hash == digest:
+    mended, waited = _mends(record, offer, secrets), _waits_for_consent(record)
+    if offer.audio is not None and not mended and (waited or record.audio_purged_at is not None):
+        await enqueue(tx, _drop(record.id))
+    if record.source_hash == digest and not mended:
         return Taken(callid=record.callid, id=str(record.id), outcome=Outcome.DUPLICATE)
     outcome = Outcome.UPDATED
-    mended = _mends(record, offer, secrets)
     if _other_audio(record, offer, secrets) and not mended:
         outcome = Outcome.SOURCE_CHANGED
         record.flags = sorted({*record.flags, "source_changed"})
@@ -252,6 +263,10 @@ async def _take_one(
         if offer.audio is None and offer.audio_url is not None:
             sealed = sealed_url(record.tenant_id, record.id, offer.audio_url, secrets)
             record.audio_url_enc = sealed
+        if offer.sidecar_key is not None:
+            record.sidecar_key, record.sidecar_name = offer.sidecar_key, offer.sidecar_name
+        await runs.retry(tx, record, actor=actor)
+    elif waited and record.consent == Consent.YES and record.audio_url_enc is not None:
         await runs.retry(tx, record, actor=actor)
     await tx.flush()
     await emit(tx, CallUpserted(callid=record.callid, status=record.status, created=False))
@@ -268,6 +283,9 @@ async def _create(
 ) -> Taken:
     id_, now = new_id(), utc_now()
     skipped = _why_skipped(offer, filters)
+    kept = offer
+    if skipped == NO_CONSENT:  # what came along is not even kept
+        kept = replace(offer, audio=None, sidecar_key=None)
     row = {
         **_NEW,
         **_described(tx.tenant_id, id_, offer, secrets, flags=()),
@@ -280,9 +298,9 @@ async def _create(
         "status": Status.SKIPPED if skipped else Status.PENDING,
         "status_reason": skipped,
         "stage_state": StageState.SKIPPED if skipped else StageState.QUEUED,
-        "audio_key": offer.audio.key if offer.audio else None,
-        "audio_sha256": offer.audio.sha256 if offer.audio else None,
-        "sidecar_key": offer.sidecar_key,
+        "audio_key": kept.audio.key if kept.audio else None,
+        "audio_sha256": kept.audio.sha256 if kept.audio else None,
+        "sidecar_key": kept.sidecar_key,
         "sidecar_name": offer.sidecar_name,
         "created_at": now,
         "updated_at": now,
@@ -293,6 +311,8 @@ async def _create(
     await tx.execute(_INSERT, row, execution_options={"fenced": True})
     if skipped is None:
         await enqueue(tx, first_job(id_, offer.callid, priority=priority))
+    elif kept != offer:
+        await enqueue(tx, _drop(id_))
     await emit(tx, CallUpserted(callid=offer.callid, status=row["status"], created=True))
     return Taken(callid=offer.callid, id=str(id_), outcome=Outcome.CREATED)
 
@@ -313,8 +333,13 @@ def _why_skipped(offer: CallOffer, filters: Filters) -> str | None:
             disposition=offer.disposition,
             agent_id=offer.agent_id,
             duration_s=duration_s,
+            consent=offer.consent or Consent.UNKNOWN,
         ),
     )
+
+
+def _drop(call_id: UUID) -> JobSpec:
+    return JobSpec(kind=DROP_FILES, payload={"call_id": str(call_id)})
 
 
 def _described(
@@ -343,6 +368,8 @@ def _described(
         values["phone_last4"] = phone[-4:]
     if offer.started_at is not None:
         values["started_at"] = offer.started_at
+    if offer.consent is not None:  # what a person noted meanwhile is not forgotten
+        values["consent"] = offer.consent
     return values
 
 
@@ -362,10 +389,16 @@ def _other_audio(record: CallRecord, offer: CallOffer, secrets: Secrets) -> bool
 
 
 def _mends(record: CallRecord, offer: CallOffer, secrets: Secrets) -> bool:
-    """Whether a call that failed before it was heard gets another recording."""
+    """Whether a call that failed before it was heard, or waited for consent, gets a recording."""
     unheard = record.status == Status.FAILED and record.stage == Stage.TRANSCRIBE
+    if _waits_for_consent(record):
+        unheard = (offer.consent or record.consent) == Consent.YES
     first = offer.audio is not None and record.audio_sha256 is None
     return unheard and (first or _other_audio(record, offer, secrets))
+
+
+def _waits_for_consent(record: CallRecord) -> bool:
+    return record.status == Status.SKIPPED and record.status_reason == NO_CONSENT
 
 
 def _aad(tenant_id: UUID, id_: UUID, column: str) -> Aad:
@@ -385,4 +418,6 @@ def _digest(offer: CallOffer) -> str:
         "sha256": None if offer.audio is None else offer.audio.sha256,
         "custom": offer.custom,
     }
+    if offer.consent is not None:  # else the digest is that of sources that do not tell of it
+        body["consent"] = offer.consent
     return hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()

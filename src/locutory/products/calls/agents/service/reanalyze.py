@@ -23,6 +23,7 @@ from locutory.products.calls.records.contract import (
     Status,
 )
 from locutory.products.calls.records.models import CallRecord
+from locutory.products.calls.records.queries import transcript
 
 _ENDED = (StageState.OK, StageState.DEAD)
 
@@ -47,6 +48,8 @@ async def reanalyze(tx: Session, callid: str, ask: Reanalyze, *, actor: str) -> 
     if record is None:
         raise CallNotFound
     _check_idle(record)
+    if not await _has_words_left(tx, record):
+        raise CallNotTranscribed
     if ask.agents is not None:
         await _check_known(tx, ask.agents)
     job_id = await _enqueue(tx, record, ask.agents, force=ask.force)
@@ -79,7 +82,7 @@ async def upgrade_degraded(tx: Session, call_ids: Sequence[UUID], *, actor: str)
         record = await tx.scalar(
             select(CallRecord).where(CallRecord.id == call_id).with_for_update()
         )
-        if record is None or not _idle(record):
+        if record is None or not _idle(record) or not await _has_words_left(tx, record):
             busy += 1
             continue
         await _enqueue(tx, record, keys, force=False)
@@ -101,6 +104,11 @@ def _idle(record: CallRecord) -> bool:
     """Whether the call has a transcript and nothing more will happen to it by itself."""
     ended = record.stage_state in _ENDED and record.status in (Status.DONE, Status.FAILED)
     return ended and record.transcript_version > 0
+
+
+async def _has_words_left(tx: Session, record: CallRecord) -> bool:
+    """Whether the transcript is there to be judged: retention may have let its words go."""
+    return await transcript(tx, record.id, record.transcript_version) is not None
 
 
 async def _check_known(tx: Session, keys: Sequence[str]) -> None:

@@ -79,4 +79,5 @@ def facts_of(record: CallRecord) -> Facts:
         agent_id=record.agent_id,
         duration_s=duration_s,
         language=record.language,
+        consent=record.consent,
     )

@@ -54,6 +54,8 @@ from locutory.products.calls.pipeline.service.spending import require_budget, sp
 from locutory.products.calls.pipeline.uploads import kept_sidecar
 from locutory.products.calls.records import queries
 from locutory.products.calls.records.contract import (
+    DROP_FILES,
+    NO_CONSENT,
     CallStatusChanged,
     Stage,
     StageState,
@@ -63,6 +65,7 @@ from locutory.products.calls.records.contract import (
 from locutory.products.calls.records.counting import CallCounters
 from locutory.products.calls.records.marks import mark_stale
 from locutory.products.calls.records.models import CallMetric, CallRecord, CallTranscript
+from locutory.products.calls.records.muting import muted
 
 log = structlog.get_logger(__name__)
 _WAITING = (Status.PENDING, Status.FAILED)
@@ -251,6 +254,7 @@ class Draft:
     metrics: CallMetrics
     basis: str
     found: dict[str, int]
+    muted: list[tuple[int, int]]
 
     @property
     def transcript(self) -> Transcript:
@@ -290,6 +294,7 @@ def _draft(record: CallRecord, sound: Sound | None, words: Words, config: Pipeli
         metrics=measure(transcript.turns, transcript.duration_ms),
         basis=basis,
         found=found,
+        muted=muted(transcript.turns, [one.spans for one in redacted], words.result.segments),
     )
 
 
@@ -327,6 +332,7 @@ async def _save(tx: Session, ctx: Context, draft: Draft, began: datetime, *, epo
             "redacted": draft.found,
             "warnings": list(words.result.warnings),
         },
+        muted=draft.muted,
     )
     tx.add(row)
     figures = draft.metrics.as_dict()
@@ -414,12 +420,15 @@ async def _skip(
             tx.add(_use(ctx, draft))
         record.status, record.status_reason = Status.SKIPPED, why
         record.stage_state = StageState.SKIPPED
+        if why == NO_CONSENT and not record.legal_hold:
+            record.audio_key = record.audio_sha256 = record.sidecar_key = None
         await note_run(tx, ctx.job, Stage.TRANSCRIBE, StageState.SKIPPED, began=began)
         await tx.flush()
         await mark_stale(tx, record.id)
         await emit(tx, _changed(record))
 
-    await ctx.finish(store)
+    unwanted = JobSpec(kind=DROP_FILES, payload={"call_id": str(call_of(ctx.job))})
+    await ctx.finish(store, unwanted if why == NO_CONSENT else None)
     ctx.services.get(CallCounters).skipped(why)
 
 

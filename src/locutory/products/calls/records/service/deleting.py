@@ -1,12 +1,13 @@
 """Deleting calls: gone from lists and search at once, from every table and the store by a job."""
 
+from collections import Counter
 from typing import Any
 from uuid import UUID
 
 from locutory.capabilities.knowledge.api import forget
 from locutory.engines.blobs import BlobStore
 from locutory.kernel.audit import audit
-from locutory.kernel.db import Session
+from locutory.kernel.db import Database, Session
 from locutory.kernel.db.tenants import delete_where, tables_of
 from locutory.kernel.errors import ErrorClass, LocutoryError
 from locutory.kernel.events import emit
@@ -35,12 +36,7 @@ async def delete_call(tx: Session, record: CallRecord, *, actor: str) -> None:
     Every table with a `call_id` is emptied of it. Who keeps something of calls elsewhere
     subscribes to `CallDeleted`. Raises LegalHold.
     """
-    if record.legal_hold:
-        raise LegalHold
-    await runs.stop_jobs(tx, record, actor=actor)
-    await forget(tx, COLLECTION, record.callid)
-    await mark_stale(tx, record.id)
-    await emit(tx, CallDeleted(callid=record.callid, call_id=str(record.id)))
+    await take_away(tx, record, actor=actor)
     await enqueue(
         tx,
         JobSpec(
@@ -49,9 +45,23 @@ async def delete_call(tx: Session, record: CallRecord, *, actor: str) -> None:
             dedupe_key=f"erase:{record.id}",
         ),
     )
+
+
+async def take_away(tx: Session, record: CallRecord, *, actor: str) -> int:
+    """Delete the call's row and passages; the caller's own job does what `erase` does.
+
+    Returns the number of passages. Raises LegalHold.
+    """
+    if record.legal_hold:
+        raise LegalHold
+    await runs.stop_jobs(tx, record, actor=actor)
+    passages = await forget(tx, COLLECTION, record.callid)
+    await mark_stale(tx, record.id)
+    await emit(tx, CallDeleted(callid=record.callid, call_id=str(record.id)))
     await audit(tx, actor=actor, action="call.delete", object=f"call:{record.callid}")
     await tx.delete(record)
     await tx.flush()
+    return passages
 
 
 async def delete_one(reader: Reader, callid: str) -> None:
@@ -76,24 +86,44 @@ async def erase(ctx: Context) -> None:
     Raises StillWorkedOn: a later attempt finds the stage's end.
     """
     call_id, callid = UUID(ctx.payload["call_id"]), ctx.payload["callid"]
-    blobs = ctx.services.get(BlobStore)
+    await remove_files(ctx.db, ctx.services.get(BlobStore), call_id, callid)
+    await ctx.finish(lambda tx: clear_rows(tx, call_id, callid))
+
+
+async def drop_files(ctx: Context) -> None:
+    """Remove what lies in a call's folder and is no recording or transcript of the call.
+
+    So go files that came for a call that may not be worked, or is past keeping them.
+    """
     async with ctx.db.read() as session:
+        record = await queries.find_by_id(session, UUID(ctx.payload["call_id"]))
+    if record is not None and not record.legal_hold:
+        await remove_files(ctx.db, ctx.services.get(BlobStore), record.id, record.callid)
+
+
+async def remove_files(db: Database, blobs: BlobStore, call_id: UUID, callid: str) -> int:
+    """Remove a deleted call's files; return how many. Raises StillWorkedOn."""
+    async with db.read() as session:
         if any(job.state == JobState.RUNNING for job in await _jobs(session, callid, call_id)):
             raise StillWorkedOn
         prefix = call_prefix(session.tenant_id, callid)
         successor = await queries.find(session, callid)
-    kept = _kept_files(successor)
+    kept, removed = _kept_files(successor), 0
     async for key in blobs.keys(prefix):
         if key.rpartition("-")[2] not in kept:
             await blobs.delete(key)
+            removed += 1
+    return removed
 
-    async def clear(tx: Session) -> None:
-        for table in tables_of("call_id"):
-            if table.name not in _SPARED:
-                await delete_where(tx, table, "call_id", call_id)
-        await _clear_jobs(tx, callid, call_id)
 
-    await ctx.finish(clear)
+async def clear_rows(tx: Session, call_id: UUID, callid: str) -> Counter[str]:
+    """Remove a deleted call's rows from every table with a `call_id`; return how many of each."""
+    removed = Counter[str]()
+    for table in tables_of("call_id"):
+        if table.name not in _SPARED:
+            removed[str(table.name)] += await delete_where(tx, table, "call_id", call_id)
+    await _clear_jobs(tx, callid, call_id)
+    return +removed
 
 
 def _kept_files(successor: CallRecord | None) -> set[str]:

@@ -23,7 +23,6 @@ from locutory.products.calls.records.contract import (
     Stage,
     StaleVersion,
     Status,
-    TranscriptNotFound,
     TranscriptReady,
 )
 from locutory.products.calls.records.marks import mark_stale
@@ -32,6 +31,7 @@ from locutory.products.calls.records.models import (
     CallTag,
     CallTranscript,
 )
+from locutory.products.calls.records.muting import joined, muted, stretches_of
 from locutory.products.calls.records.schemas import (
     CallUpdate,
     TranscriptEdit,
@@ -164,15 +164,14 @@ async def _correct(
     async with reader.db.read() as session:
         record = await queries.get(session, callid, own=reader.own)
         current = record.transcript_version
-        row = await queries.transcript(session, record.id, current)
-    if row is None:
-        raise TranscriptNotFound
+        row = await queries.get_transcript(session, record.id, current)
     if base is not None and base != current:
         raise StaleVersion(current_version=current)
     before = raw_turns(row.turns, raw_texts(desk.ring, row))
     turns = correct(before)
     redacted = Redactor().redact_turns([turn.text for turn in turns])
     made = _version(reader, record, row, turns, redacted, desk, action)
+    made.muted = _muted(row, before, turns, redacted)
     figures = desk.measure(_turns(turns), row.duration_ms)
 
     async def store(tx: Session) -> TranscriptRead:
@@ -256,6 +255,22 @@ def _version(
             "edited": {"by": reader.actor, "base_version": row.version, "how": action},
         },
     )
+
+
+def _muted(
+    row: CallTranscript,
+    before: Sequence[RawTurn],
+    turns: Sequence[RawTurn],
+    redacted: Sequence[Redacted],
+) -> list[tuple[int, int]] | None:
+    """What was silent stays so: a correction changes the words, not what is heard."""
+    silent = stretches_of(row)
+    if silent is None:
+        return None
+    known = {(turn.start_ms, turn.end_ms, turn.text) for turn in before}
+    fresh = [(t.start_ms, t.end_ms, t.text) not in known for t in turns]
+    spans = [one.spans if new else () for one, new in zip(redacted, fresh, strict=True)]
+    return joined([*silent, *muted(turns, spans)])
 
 
 def _turns(turns: Sequence[RawTurn]) -> list[Turn]:

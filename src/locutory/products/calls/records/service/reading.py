@@ -15,7 +15,7 @@ from locutory.kernel.errors import InvalidError
 from locutory.kernel.paging import decode_cursor, encode_cursor, split_page
 from locutory.kernel.realtime.hub import Frame, Narrow
 from locutory.products.calls.records import facets, queries
-from locutory.products.calls.records.contract import StageState, Status
+from locutory.products.calls.records.contract import Consent, StageState, Status
 from locutory.products.calls.records.models import (
     CallAnalysis,
     CallRecord,
@@ -229,6 +229,8 @@ async def _read(
         transcript_version=record.transcript_version,
         asr_quality=record.asr_quality,
         legal_hold=record.legal_hold,
+        consent=Consent(record.consent),
+        audio_purged_at=record.audio_purged_at,
         custom=record.custom,
         created_at=record.created_at,
         done_at=record.done_at,
@@ -270,13 +272,14 @@ def etag_of(record: CallRecord) -> str:
         record.disposition,
         record.custom,
         record.legal_hold,
+        record.consent,
     ]
     body = orjson.dumps(fields, option=orjson.OPT_SORT_KEYS)
     return f'"{hashlib.sha256(body).hexdigest()[:24]}"'
 
 
 def _audio(bid: str, record: CallRecord) -> AudioRead | None:
-    if record.audio_key is None:
+    if record.audio_key is None or record.audio_purged_at is not None:
         return None
     path = f"/call-records/{bid}/{record.callid}"
     duration_s = None if record.audio_ms is None else record.audio_ms / 1000

@@ -13,6 +13,7 @@ from locutory.kernel.events import emit
 from locutory.kernel.jobs import JobSpec, JobState, admin, enqueue
 from locutory.products.calls.records import queries
 from locutory.products.calls.records.contract import (
+    NO_CONSENT,
     CallBusy,
     CallSettled,
     CallStatusChanged,
@@ -85,9 +86,10 @@ async def retry(tx: Session, record: CallRecord, *, actor: str) -> None:
     Raises CallBusy, NothingToRetry, NoRecording.
     """
     await require_idle(tx, record)
-    cancelled = record.status == Status.SKIPPED and record.status_reason == CANCELLED
+    again = (CANCELLED, NO_CONSENT)  # without consent still, it is skipped once more
+    skipped = record.status == Status.SKIPPED and record.status_reason in again
     unindexed = record.status == Status.DONE and record.stage_state == StageState.DEAD
-    if not (record.status == Status.FAILED or cancelled or unindexed):
+    if not (record.status == Status.FAILED or skipped or unindexed):
         raise NothingToRetry
     if unindexed:
         stage = Stage.INDEX
@@ -157,6 +159,7 @@ async def _is_heard(tx: Session, record: CallRecord) -> bool:
         select(CallTranscript.epoch).where(
             CallTranscript.call_id == record.id,
             CallTranscript.version == record.transcript_version,
+            CallTranscript.purged_at.is_(None),
         )
     )
     return epoch == record.epoch

@@ -9,7 +9,7 @@ import orjson
 from locutory.kernel.audit import audit
 from locutory.kernel.crypto import Aad, KeyRing
 from locutory.products.calls.records import queries
-from locutory.products.calls.records.contract import PiiForbidden, TranscriptNotFound
+from locutory.products.calls.records.contract import PiiForbidden
 from locutory.products.calls.records.models import CallRecord, CallTranscript
 from locutory.products.calls.records.schemas import (
     TranscriptFile,
@@ -55,16 +55,14 @@ async def get_transcript(
     """One version of a transcript, the current one by default.
 
     Raw words are for readers with the right to them, and each such read leaves an audit row.
-    Raises CallNotFound, TranscriptNotFound, PiiForbidden.
+    Raises CallNotFound, TranscriptNotFound, TranscriptPurged, PiiForbidden.
     """
     if ask.raw and not reader.sees_pii:
         raise PiiForbidden
     async with reader.db.read() as session:
         record = await queries.get(session, callid, own=reader.own, fixed=reader.fixed)
         version = record.transcript_version if ask.version is None else ask.version
-        row = await queries.transcript(session, record.id, version)
-    if row is None:
-        raise TranscriptNotFound
+        row = await queries.get_transcript(session, record.id, version)
     read = transcript_read(row)
     if not ask.raw:
         return read

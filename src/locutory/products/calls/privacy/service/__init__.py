@@ -1,0 +1,1 @@
+"""The use cases of privacy, a file for each kind of deed."""
