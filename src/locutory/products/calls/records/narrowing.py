@@ -2,27 +2,28 @@
 
 from uuid import UUID
 
-from locutory.kernel.crypto import Secrets, phone_hash
+from locutory.kernel.crypto import Secrets
 from locutory.kernel.errors import InvalidError
 from locutory.products.calls.records.filters import CallFilter
-from locutory.products.calls.records.phones import normalised
+from locutory.products.calls.records.phones import hashes
 from locutory.products.calls.records.schemas import CallNarrowing
 
 
 def filter_of(ask: CallNarrowing, secrets: Secrets, *, tenant_id: UUID) -> CallFilter:
     """The conditions that a request names."""
-    last4, hashes = _phone(ask.phone, secrets, tenant_id)
+    last4, hashed = _phone(ask.phone, secrets, tenant_id)
     return CallFilter(
         from_=ask.from_,
         to=ask.to,
         status=ask.status,
         stage=ask.stage,
         direction=ask.direction,
+        consent=ask.consent,
         agent=ask.agent,
         min_score=ask.min_score,
         max_score=ask.max_score,
         last4=last4,
-        phone_hashes=hashes,
+        phone_hashes=hashed,
         sentiment=ask.sentiment,
         topic=ask.topic,
         objection=ask.objection,
@@ -47,10 +48,9 @@ def _phone(
     if len(phone) == 4 and phone.isdecimal() and phone.isascii():
         return phone, None
     # a query's plus sign may have become a space
-    number = normalised(f"+{phone.strip()}" if phone.startswith(" ") else phone)
-    if number is None:
+    written = f"+{phone.strip()}" if phone.startswith(" ") else phone
+    found = hashes(written, tenant_id=tenant_id, key=secrets.phone_key)
+    if found is None:
         fault = {"field": "phone", "code": "PHONE_INVALID", "message": "four digits or all of them"}
         raise InvalidError("the phone number cannot be read", errors=[fault])
-    digits = number.removeprefix("+")
-    forms = (digits, f"+{digits}")
-    return None, [phone_hash(n, tenant=tenant_id, key=secrets.phone_key) for n in forms]
+    return None, found

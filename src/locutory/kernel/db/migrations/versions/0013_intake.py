@@ -6,7 +6,7 @@ from alembic import op
 from locutory.kernel.db.dialect import Json, UtcDateTime, fence_table
 
 revision = "0013_intake"
-down_revision = "0011_exports"
+down_revision = "0012_privacy"
 
 
 def upgrade() -> None:
