@@ -48,6 +48,10 @@ async def fill(server: app.Server, resident: "Resident") -> None:
     roster = {"items": [{"external_id": "a-1", "name": "Asha"}]}
     await resident.ask("PUT", f"/businesses/{resident.bid}/floor-agents", json=roster)
     await server.worker().drain(skip_delays=True)
+    export = {"kind": "calls", "format": "csv"}
+    made = await resident.ask("POST", f"/exports/{resident.bid}", json=export)
+    assert made.status_code == 202, made.text
+    await server.worker().drain(skip_delays=True)
 
 
 async def test_rows_files_members_and_keys_go_and_another_business_stays(
@@ -67,8 +71,9 @@ async def test_rows_files_members_and_keys_go_and_another_business_stays(
     assert await left_of(server, own) == {}
     assert await left_of(server, others) == before
     blobs = server.services.get(BlobStore)
-    assert [key async for key in blobs.keys(f"calls/{own}")] == []
-    assert [key async for key in blobs.keys(f"calls/{others}")] != []
+    for area in ("calls", "exports"):
+        assert [key async for key in blobs.keys(f"{area}/{own}")] == []
+        assert [key async for key in blobs.keys(f"{area}/{others}")] != []
     async with server.storage.read(None) as session:
         assert await queries.find_tenant(session, "6004") is None
     assert (await theirs.ask("GET", "/call-records/7417/a")).status_code == 200

@@ -151,6 +151,11 @@ async def test_what_people_want_to_read_is_not_redacted(house: Any, recording: b
 
     hidden = (await house.call("hidden"))["transcript"]["turns"][0]["text"]
     shown = (await house.call("shown"))["transcript"]["turns"][0]["text"]
+    edit = {"base_version": 1, "edits": [{"idx": 0, "role": "customer"}]}
+    path = "/call-records/{bid}/shown/transcript"
+    corrected = await house.told("PATCH", path, json=edit)
+
+    assert "ana@example.org" in corrected["turns"][0]["text"]
     assert "ana@example.org" not in hidden
     assert "ana@example.org" in shown
     assert "4111" not in hidden + shown

@@ -37,6 +37,19 @@ async def test_a_file_is_taken_at_the_second_look_that_finds_it_alike(intake: In
     assert (await intake.health())["taken"] == 1
 
 
+async def test_a_person_may_have_the_folders_looked_at_now(intake: Intake) -> None:
+    nothing = await intake.told("POST", "/pipeline/{bid}/sync")
+    await intake.watch()
+    intake.put("one.wav")
+    asked = []
+    for _ in range(2):
+        asked.append(await intake.told("POST", "/pipeline/{bid}/sync"))
+        await intake.work()
+
+    assert (nothing, asked) == ({"looks": 0}, [{"looks": 1}] * 2)
+    assert await intake.stems() == ["one"]
+
+
 async def test_a_file_that_still_grows_is_left_alone(intake: Intake) -> None:
     await intake.watch()
     file = intake.put("one.wav", sound()[:8000])

@@ -10,6 +10,7 @@ from locutory.kernel.db.tenants import empty_some
 from locutory.kernel.jobs import Context
 
 _BATCH = 500
+_AREAS = ("calls", "exports")  # of the blob store
 
 
 async def purge_business(ctx: Context) -> None:
@@ -20,8 +21,9 @@ async def purge_business(ctx: Context) -> None:
     tenant_id = UUID(ctx.payload["tenant_id"])
     own = ctx.db.bound_to(tenant_id)
     blobs = ctx.services.get(BlobStore)
-    async for key in blobs.keys(f"calls/{tenant_id}"):
-        await blobs.delete(key)
+    for area in _AREAS:
+        async for key in blobs.keys(f"{area}/{tenant_id}"):
+            await blobs.delete(key)
     removed = await _until_empty(own)
     await ctx.finish(
         lambda tx: remove_tenant(

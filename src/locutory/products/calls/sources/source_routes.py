@@ -19,7 +19,9 @@ from locutory.products.calls.sources.source_schemas import (
     SourceRead,
     SourceTest,
     SourceUpdate,
+    SyncRead,
 )
+from locutory.products.calls.sources.watching import ask_for_looks
 
 router = APIRouter(route_class=SecuredRoute)
 Keeper = Annotated[Access, access("calls:manage")]
@@ -67,6 +69,12 @@ async def delete_source(source_id: UUID, keeper: Keeper) -> None:
 async def test_source(source_id: UUID, keeper: Keeper, settings: TheSettings) -> SourceTest:
     """Try a source; nothing is taken in."""
     return await keeping.test(keeper, source_id, settings)
+
+
+@router.post("/pipeline/{bid}/sync", status_code=202)
+async def sync_now(keeper: Keeper) -> SyncRead:
+    """Look at every watched folder now; what is found is taken in as by the round each minute."""
+    return SyncRead(looks=await ask_for_looks(keeper.db, actor=keeper.principal.key))
 
 
 @router.post("/ingest/{bid}/backfill", status_code=202, response_model=BackfillRead)

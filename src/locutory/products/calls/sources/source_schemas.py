@@ -162,3 +162,9 @@ class BackfillRead(BaseModel):
     error: str | None
     created_at: Moment
     finished_at: Moment | None
+
+
+class SyncRead(BaseModel):
+    """How many folders are looked at."""
+
+    looks: int

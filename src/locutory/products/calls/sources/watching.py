@@ -105,8 +105,11 @@ async def watch_folders(ctx: Context) -> None:
         after = (found[_TENANTS - 1].slug, found[_TENANTS - 1].id)
 
 
-async def ask_for_looks(db: Database) -> None:
-    """Queue a look at each folder of a business."""
+async def ask_for_looks(db: Database, *, actor: str | None = None) -> int:
+    """Queue a look at each folder of a business; return how many these are.
+
+    A person who asks stands in the audit log as `actor`.
+    """
     async with db.read() as session:
         rows = await queries.watched(session)
     specs = [
@@ -121,9 +124,12 @@ async def ask_for_looks(db: Database) -> None:
     async def queue(tx: Session) -> None:
         for spec in specs:
             await enqueue(tx, spec)
+        if actor is not None:
+            await audit(tx, actor=actor, action="source.sync", object=f"{len(specs)} folders")
 
-    if specs:
+    if specs or actor is not None:
         await db.write(queue)
+    return len(specs)
 
 
 async def look(ctx: Context) -> None:

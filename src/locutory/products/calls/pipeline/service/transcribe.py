@@ -254,6 +254,7 @@ class Draft:
     metrics: CallMetrics
     basis: str
     found: dict[str, int]
+    kept: frozenset[str]  # kinds of personal data that stay readable here
     muted: list[tuple[int, int]]
 
     @property
@@ -294,6 +295,7 @@ def _draft(record: CallRecord, sound: Sound | None, words: Words, config: Pipeli
         metrics=measure(transcript.turns, transcript.duration_ms),
         basis=basis,
         found=found,
+        kept=config.redaction.kept,
         muted=muted(transcript.turns, [one.spans for one in redacted], words.result.segments),
     )
 
@@ -330,6 +332,7 @@ async def _save(tx: Session, ctx: Context, draft: Draft, began: datetime, *, epo
         quality={
             **draft.gated.as_dict(),
             "redacted": draft.found,
+            "readable": sorted(draft.kept),
             "warnings": list(words.result.warnings),
         },
         muted=draft.muted,

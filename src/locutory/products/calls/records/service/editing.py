@@ -169,7 +169,9 @@ async def _correct(
         raise StaleVersion(current_version=current)
     before = raw_turns(row.turns, raw_texts(desk.ring, row))
     turns = correct(before)
-    redacted = Redactor().redact_turns([turn.text for turn in turns])
+    # what the business kept readable when the call was transcribed stays so
+    readable = frozenset(row.quality.get("readable", ()))
+    redacted = Redactor(keep=readable).redact_turns([turn.text for turn in turns])
     made = _version(reader, record, row, turns, redacted, desk, action)
     made.muted = _muted(row, before, turns, redacted)
     figures = desk.measure(_turns(turns), row.duration_ms)
