@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from locutory.capabilities.analysis.contract import MAX_RULE_CONFIDENCE, Case, RuleAnswer
-from locutory.capabilities.analysis.rules import elements
+from locutory.capabilities.analysis.rules import elements, telling
 from locutory.capabilities.analysis.rules.elements import Element
 from locutory.capabilities.analysis.rules.matching import cue, says, straight
 from locutory.capabilities.interactions.contract import Role, Transcript, Turn
@@ -61,8 +61,10 @@ class _Finding:
 
 def judge(case: Case) -> RuleAnswer:
     """The `bant` agent by rules. Only what a known customer says counts; an agent merely asks."""
+    after = telling.is_after_sales(case.transcript)
     found = {
-        name: _row(_judge(element, case.transcript)) for name, element in elements.ELEMENTS.items()
+        name: _row(_judge(element, case.transcript, after_sales=after))
+        for name, element in elements.ELEMENTS.items()
     }
     sure = [row["confidence"] for row in found.values()]
     return RuleAnswer(result={**found, "score": score(found)}, confidence=sum(sure) / len(sure))
@@ -82,7 +84,7 @@ def _row(finding: _Finding) -> dict[str, Any]:
     }
 
 
-def _judge(element: Element, transcript: Transcript) -> _Finding:
+def _judge(element: Element, transcript: Transcript, *, after_sales: bool) -> _Finding:
     """The customer's last word on an element: a later value undoes a denial, and a denial it."""
     turns = [t for t in transcript.turns if t.role in (Role.AGENT, Role.CUSTOMER) and words(t.text)]
     held: _Finding | None = None
@@ -90,6 +92,9 @@ def _judge(element: Element, transcript: Transcript) -> _Finding:
         if turn.role is not Role.CUSTOMER:
             continue
         said = _said(element, turn, _question(element, turns[:at]))
+        if after_sales and element.name in telling.BEFORE_SALES and not _is_firm(said):
+            continue
+        said = said or _told(element, turn)
         if said and (held is None or _replaces(said, held, latest=element.latest)):
             held = said
     return held or _silent(element, transcript)
@@ -176,6 +181,17 @@ def _stated(
     if bare:
         return _Finding(Status.PARTIAL, quotes=((turn, bare),))
     return _agreed(element, turn, lines, asked)
+
+
+def _is_firm(said: _Finding | None) -> bool:
+    """Whether a finding stands also where help with a thing bought is what the talk is about."""
+    return said is not None and said.status is Status.ABSENT
+
+
+def _told(element: Element, turn: Turn) -> _Finding | None:
+    """What the turn tells without naming the element."""
+    found = _first_value(sentences(turn.text), lambda line: telling.find(element.name, line))
+    return None if found is None else _Finding(Status.PARTIAL, found[1], ((turn, found[0]),))
 
 
 def _agreed(
