@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from locutory.capabilities.analysis.contract import MAX_RULE_CONFIDENCE, Case, RuleAnswer
+from locutory.capabilities.analysis.rules import hints
 from locutory.capabilities.analysis.rules.phrasing import (
     Line,
     fold_signs,
@@ -16,6 +17,7 @@ from locutory.capabilities.analysis.rules.phrasing import (
     lines_of,
     pattern,
 )
+from locutory.capabilities.analysis.rules.telling import is_after_sales
 from locutory.capabilities.analysis.rules.wording import vocabulary
 from locutory.capabilities.analysis.taxonomy import BUILT_IN_KEYS, objection_types
 from locutory.capabilities.interactions.contract import Role, Transcript, Turn
@@ -66,13 +68,15 @@ def judge(case: Case) -> RuleAnswer:
 
 def find(transcript: Transcript, variables: Mapping[str, Any]) -> list[Found]:
     """Every type once a turn, in the order of the talk; only what customers say."""
-    types = objection_types(variables)
-    found = [
-        one
-        for turn in transcript.turns
-        if turn.role is Role.CUSTOMER and turn.text
-        for one in _in_turn(turn, [(t.key, _phrases(t.synonyms)) for t in types])
-    ]
+    types = [(t.key, _phrases(t.synonyms)) for t in objection_types(variables)]
+    sells = not is_after_sales(transcript)
+    found: list[Found] = []
+    priced = False
+    for turn in transcript.turns:
+        if turn.role is Role.AGENT and turn.text:
+            priced = hints.names_a_price(turn)
+        elif turn.role is Role.CUSTOMER and turn.text:
+            found += _in_turn(turn, types, sells=sells, priced=priced)
     return found[:MOST_FOUND]
 
 
@@ -80,11 +84,16 @@ def _phrases(synonyms: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
     return tuple(phrase for said in synonyms.values() for phrase in said)
 
 
-def _in_turn(turn: Turn, types: Sequence[tuple[str, tuple[str, ...]]]) -> Iterator[Found]:
+def _in_turn(
+    turn: Turn, types: Sequence[tuple[str, tuple[str, ...]]], *, sells: bool, priced: bool
+) -> Iterator[Found]:
+    """`sells` says that nothing was bought yet, `priced` that the agent has just named a price."""
     lines = lines_of(turn)
     for key, phrases in types:
         for line in lines:
             at = _said_at(key, phrases, line)
+            if at is None and sells and key in BUILT_IN_KEYS:
+                at = hints.find(key, line, priced=priced)
             if at is not None:
                 yield Found(key, turn, _quoted(line, at))
                 break

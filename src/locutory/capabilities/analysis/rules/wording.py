@@ -23,6 +23,11 @@ def vocabulary(name: str) -> Mapping[str, re.Pattern[str]]:
     return compiled(_text(name), _classes())
 
 
+def alternatives(name: str, section: str) -> list[str]:
+    """The lines of one section, for whoever compiles them in another way."""
+    return _read(_text(name), dict(_classes()))[section]
+
+
 @cache
 def _classes() -> Mapping[str, str]:
     classes: dict[str, str] = {}
