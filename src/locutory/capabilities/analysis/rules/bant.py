@@ -61,7 +61,7 @@ class _Finding:
 
 def judge(case: Case) -> RuleAnswer:
     """The `bant` agent by rules. Only what a known customer says counts; an agent merely asks."""
-    after = telling.is_after_sales(case.transcript)
+    after = telling.stage(case.transcript) is telling.Stage.AFTER
     found = {
         name: _row(_judge(element, case.transcript, after_sales=after))
         for name, element in elements.ELEMENTS.items()

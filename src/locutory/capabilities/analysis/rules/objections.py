@@ -17,7 +17,7 @@ from locutory.capabilities.analysis.rules.phrasing import (
     lines_of,
     pattern,
 )
-from locutory.capabilities.analysis.rules.telling import is_after_sales
+from locutory.capabilities.analysis.rules.telling import Stage, stage
 from locutory.capabilities.analysis.rules.wording import vocabulary
 from locutory.capabilities.analysis.taxonomy import BUILT_IN_KEYS, objection_types
 from locutory.capabilities.interactions.contract import Role, Transcript, Turn
@@ -69,7 +69,7 @@ def judge(case: Case) -> RuleAnswer:
 def find(transcript: Transcript, variables: Mapping[str, Any]) -> list[Found]:
     """Every type once a turn, in the order of the talk; only what customers say."""
     types = [(t.key, _phrases(t.synonyms)) for t in objection_types(variables)]
-    sells = not is_after_sales(transcript)
+    sells = stage(transcript) is not Stage.AFTER
     found: list[Found] = []
     priced = False
     for turn in transcript.turns:

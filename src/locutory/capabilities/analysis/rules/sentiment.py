@@ -222,7 +222,7 @@ def judge(case: Case) -> RuleAnswer:
     """The `sentiment` agent by rules; a quarter or role without words is None, never 0."""
     scored = by_turn(case.transcript)
     duration_ms = case.transcript.duration_ms
-    overall = _mood(scored, duration_ms)
+    overall = mood(scored, duration_ms)
     quarters = _quarters(scored, case.transcript.duration_ms)
     first, last = quarters[0], quarters[-1]
     strongest = sorted((s for s in scored if s.hits), key=lambda s: -abs(s.value))
@@ -241,7 +241,7 @@ def judge(case: Case) -> RuleAnswer:
     return RuleAnswer(result=result, confidence=_confidence(sum(s.hits for s in scored)))
 
 
-def _mood(scored: Sequence[TurnSentiment], duration_ms: int) -> float:
+def mood(scored: Sequence[TurnSentiment], duration_ms: int) -> float:
     """The call's mood: the customers', as an agent is friendly by trade; without them anybody's."""
     customers = [s for s in scored if s.turn.role is Role.CUSTOMER]
     if not customers:

@@ -1,6 +1,7 @@
 """How customers tell of budget, authority, need and timeline without the words for them."""
 
 import re
+from enum import StrEnum
 
 from locutory.capabilities.analysis.rules.matching import spaced
 from locutory.capabilities.analysis.rules.phrasing import heard, is_question, lines
@@ -11,7 +12,7 @@ from locutory.capabilities.interactions.contract import Transcript
 _LONGEST = 120
 # Of somebody who has bought already, a wish is a request for help and a day is that of the help.
 BEFORE_SALES = frozenset({"need", "timeline"})
-_LEAST_AFTER = 2
+_LEAST = 2
 _VALUES = {"budget": find_money, "authority": find_role, "timeline": find_date}
 # A wish is often put as a question: "have you a room for the third?"
 _ASKABLE = frozenset({"need"})
@@ -29,13 +30,23 @@ def find(element: str, text: str) -> str | None:
     return value or spaced(match.group())[:_LONGEST]
 
 
-def is_after_sales(transcript: Transcript) -> bool:
-    """Whether a talk is about what was bought already, rather than about what may be."""
+class Stage(StrEnum):
+    """Whether a talk is about what may be bought, or about what was bought already."""
+
+    BEFORE = "before"
+    AFTER = "after"
+    UNCLEAR = "unclear"
+
+
+def stage(transcript: Transcript) -> Stage:
+    """The stage of which more sentences speak, and at least two."""
     said = vocabulary("bant")
     plain = [line.plain for line in lines(transcript)]
     after = sum(said["talk.after"].search(one) is not None for one in plain)
     before = sum(said["talk.before"].search(one) is not None for one in plain)
-    return after >= _LEAST_AFTER and after > before
+    if after >= _LEAST and after > before:
+        return Stage.AFTER
+    return Stage.BEFORE if before >= _LEAST and before > after else Stage.UNCLEAR
 
 
 def _is_beside(element: str, plain: str) -> bool:
