@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 
-from locutory.capabilities.analysis.rules.phrasing import pattern
+from locutory.capabilities.analysis.rules.phrases import Phrases
 from locutory.kernel.words import fold
 
 _HEADING = re.compile(r"\[([a-z_.]+)\]")
@@ -18,7 +18,7 @@ _FRAGMENT = re.compile(r"\{([A-Z_]+)\}")
 
 
 @cache
-def vocabulary(name: str) -> Mapping[str, re.Pattern[str]]:
+def vocabulary(name: str) -> Mapping[str, Phrases]:
     """The sections of `vocabulary/<name>.txt`, for texts that went through `heard`."""
     return compiled(_text(name), _classes())
 
@@ -46,10 +46,10 @@ def _text(name: str) -> str:
     return (folder / f"{name}.txt").read_text(encoding="utf-8")
 
 
-def compiled(text: str, classes: Mapping[str, str] | None = None) -> dict[str, re.Pattern[str]]:
+def compiled(text: str, classes: Mapping[str, str] | None = None) -> dict[str, Phrases]:
     """The patterns of a vocabulary's text by section. Raises KeyError for an unknown fragment."""
     sections = _read(text, dict(classes or {}))
-    return {name: pattern(*lines) for name, lines in sections.items()}
+    return {name: Phrases(lines) for name, lines in sections.items()}
 
 
 def _read(text: str, fragments: dict[str, str]) -> dict[str, list[str]]:
