@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 LENGTH = 3
+FIGURE = "#"  # the opening of every figure
 _WORD_CHARACTER = re.compile(r"[\w\u0900-\u0963']")
 _TOKEN = re.compile(r"[\w\u0900-\u0963][\w\u0900-\u0963']*")
 _COUNTED = re.compile(r"\{(\d+)(?:,\d*)?\}")
@@ -28,7 +29,9 @@ Openings = frozenset[str]
 
 def openings_of(text: str) -> Openings:
     """The openings of a folded text's words."""
-    return frozenset(token[:LENGTH] for token in _TOKEN.findall(text))
+    return frozenset(
+        FIGURE if token[0].isdigit() else token[:LENGTH] for token in _TOKEN.findall(text)
+    )
 
 
 def needed(expression: str) -> Openings | None:
@@ -37,9 +40,38 @@ def needed(expression: str) -> Openings | None:
     return _needed_of(reader.alternatives(), anchored=True, closed=True)
 
 
+def parts(expression: str) -> list[str]:
+    """The alternatives of an expression, which may each need openings of its own."""
+    found: list[str] = []
+    depth = at = start = 0
+    while at < len(expression):
+        letter = expression[at]
+        if letter == "\\":
+            at += 1
+        elif letter == "[":
+            at = expression.index("]", at + 2)
+        elif letter == "|" and not depth:
+            found.append(expression[start:at])
+            start = at + 1
+        else:
+            depth += {"(": 1, ")": -1}.get(letter, 0)
+        at += 1
+    found.append(expression[start:])
+    if len(found) == 1 and expression.startswith("(?:") and _closes(expression) == len(expression):
+        return parts(expression[3:-1])
+    return found
+
+
+def _closes(expression: str) -> int:
+    """Where the group that an expression begins with has ended."""
+    reader = _Reader(expression)
+    reader.group()
+    return reader.at
+
+
 @dataclass(slots=True)
 class _Atom:
-    """One piece: a literal character, a group, or anything else (`other`, `gap`, `nothing`)."""
+    """One piece: a `letter`, a `figure`, a `group`, `nothing`, a `gap` or any `other`."""
 
     kind: str
     text: str = ""
@@ -52,13 +84,13 @@ class _Reader:
 
     def __init__(self, expression: str) -> None:
         self._text = expression
-        self._at = 0
+        self.at = 0
 
     def alternatives(self) -> list[list[_Atom]]:
         found: list[list[_Atom]] = [[]]
-        while self._at < len(self._text) and self._text[self._at] != ")":
-            if self._text[self._at] == "|":
-                self._at += 1
+        while self.at < len(self._text) and self._text[self.at] != ")":
+            if self._text[self.at] == "|":
+                self.at += 1
                 found.append([])
             else:
                 atom = self._atom()
@@ -67,22 +99,24 @@ class _Reader:
         return found
 
     def _atom(self) -> _Atom:
-        text, at = self._text, self._at
+        text, at = self._text, self.at
         if text[at] == "(":
-            return self._group()
+            return self.group()
         if text[at] == "[":
             end = text.index("]", at + 2)
-            self._at = end + 1
+            self.at = end + 1
             inside = text[at + 1 : end]
+            if inside in ("0-9", "\\d"):
+                return _Atom("figure")
             words = inside.startswith("^") or "\\" in inside or _WORD_CHARACTER.search(inside)
             return _Atom("other" if words else "gap")
-        self._at += 1
+        self.at += 1
         if text[at] in "^$":
             return _Atom("nothing")
         if text[at] == ".":
             return _Atom("other")
         if text[at] == "\\":
-            self._at += 1
+            self.at += 1
             return self._escaped(text[at + 1])
         if _WORD_CHARACTER.match(text[at]):
             return _Atom("letter", text[at].lower())
@@ -91,29 +125,31 @@ class _Reader:
     def _escaped(self, letter: str) -> _Atom:
         if letter == "b":
             return _Atom("nothing")
-        return _Atom("other" if letter in "wSdD" else "gap")
+        if letter == "d":
+            return _Atom("figure")
+        return _Atom("other" if letter in "wSD" else "gap")
 
-    def _group(self) -> _Atom:
-        opened = re.compile(r"\((\?(?::|=|!|<=|<!|P<\w+>))?").match(self._text, self._at)
+    def group(self) -> _Atom:
+        opened = re.compile(r"\((\?(?::|=|!|<=|<!|P<\w+>))?").match(self._text, self.at)
         assert opened is not None
-        self._at = opened.end()
+        self.at = opened.end()
         inside = self.alternatives()
-        self._at += 1
+        self.at += 1
         looks = opened.group(1) in ("?=", "?!", "?<=", "?<!")
         return _Atom("nothing") if looks else _Atom("group", inside=inside)
 
     def _least(self) -> int:
         """How often the atom before must come at least."""
-        counted = _COUNTED.match(self._text, self._at)
+        counted = _COUNTED.match(self._text, self.at)
         least = 1
         if counted:
-            self._at = counted.end()
+            self.at = counted.end()
             least = int(counted.group(1))
-        elif self._at < len(self._text) and self._text[self._at] in "?*+":
-            least = 1 if self._text[self._at] == "+" else 0
-            self._at += 1
-        if self._at < len(self._text) and self._text[self._at] == "?" and counted is None:
-            self._at += 1  # a lazy quantifier
+        elif self.at < len(self._text) and self._text[self.at] in "?*+":
+            least = 1 if self._text[self.at] == "+" else 0
+            self.at += 1
+        if self.at < len(self._text) and self._text[self.at] == "?" and counted is None:
+            self.at += 1  # a lazy quantifier
         return least
 
 
@@ -149,8 +185,13 @@ def _needed_of_sequence(
             word += atom.text
             at_start = False
         elif atom.kind == "gap":
+            at_start = bool(atom.least) or (at_start and not word)
             end_word(complete=bool(atom.least))
-            at_start = bool(atom.least)
+        elif atom.kind == "figure":
+            if at_start and atom.least and not word:
+                wanted.append(frozenset({FIGURE}))
+            end_word(complete=False)
+            at_start = False
         elif atom.kind == "group":
             started = at_start and not word
             if not started and not all(_opens_with_gap(one) for one in atom.inside):
@@ -183,7 +224,13 @@ def _is_closed(rest: Sequence[_Atom], *, closed: bool) -> bool:
     for atom in rest:
         if atom.kind == "nothing":
             continue
-        return atom.kind == "gap" and bool(atom.least)
+        if atom.kind == "group":
+            if not all(_opens_with_gap(one) for one in atom.inside):
+                return False
+        elif atom.kind != "gap":
+            return False
+        if atom.least:
+            return True
     return closed
 
 

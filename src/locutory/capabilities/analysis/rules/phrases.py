@@ -4,10 +4,10 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, lru_cache
 
-from locutory.capabilities.analysis.rules.openings import needed, openings_of
+from locutory.capabilities.analysis.rules.openings import needed, openings_of, parts
 from locutory.capabilities.analysis.rules.phrasing import fold_signs, pattern
 
-_REMEMBERED = 512
+_REMEMBERED = 1024
 
 
 class _Index:
@@ -49,7 +49,8 @@ class Phrases:
     """A section of a vocabulary; it searches like a pattern of all its expressions."""
 
     def __init__(self, expressions: Sequence[str]) -> None:
-        self._expressions = {_INDEX.add(one): one for one in expressions}
+        each = [part for one in expressions for part in parts(one)]
+        self._expressions = {_INDEX.add(one): one for one in each}
         self._bits = sum(self._expressions)
         self._patterns: dict[int, re.Pattern[str]] = {}
 

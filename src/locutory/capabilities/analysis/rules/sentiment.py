@@ -25,6 +25,8 @@ LEXICONS = ("hindi_latin", "hindi", "english")  # a later list wins where a word
 LANGUAGES = frozenset({"en", "hi"})
 POSITIVE, NEGATIVE = 0.2, -0.2
 QUARTERS = 4
+# Several rules read the same call one after the other.
+_REMEMBERED = 512
 
 _MOST_EVIDENCE = 3
 _LEAST_CONFIDENCE = 0.1
@@ -142,6 +144,7 @@ def lexicon() -> Mapping[str, float]:
     return entries
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def text_sentiment(text: str) -> tuple[float, int]:
     """(-1 to 1, how many words spoke) of an English or Hindi text; (0, 0) where none did."""
     meant = _COURTESY.sub(" ", straight(text))
