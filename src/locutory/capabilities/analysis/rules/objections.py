@@ -91,32 +91,36 @@ def _in_turn(
     lines = lines_of(turn)
     for key, phrases in types:
         for line in lines:
-            at = _said_at(key, phrases, line)
-            if at is None and sells and key in BUILT_IN_KEYS:
+            # Who complains of what was bought has no reason to give for not buying it.
+            built_in = key in BUILT_IN_KEYS and sells
+            at = _said_at(key, phrases, line, built_in=built_in)
+            if at is None and built_in:
                 at = hints.find(key, line, priced=priced)
             if at is not None:
                 yield Found(key, turn, _quoted(line, at))
                 break
 
 
-def _said_at(key: str, phrases: tuple[str, ...], line: Line) -> int | None:
+def _said_at(
+    key: str, phrases: tuple[str, ...], line: Line, *, built_in: bool
+) -> int | None:
     """Where in a sentence an objection of this type is said."""
-    built_in = vocabulary("objections") if key in BUILT_IN_KEYS else {}
-    unless = built_in.get(f"{key}.unless")
+    said = vocabulary("objections") if built_in else {}
+    unless = said.get(f"{key}.unless")
     if unless is not None and unless.search(line.plain):
         return None
-    presses = built_in.get(f"{key}.presses")
+    presses = said.get(f"{key}.presses")
     pressed = presses.search(line.plain) if presses is not None else None
     if pressed is not None:
         return pressed.start()
     if line.asks and not _PRESSES.match(line.plain):
         return None
-    anyway = built_in.get(f"{key}.says_anyway")
+    anyway = said.get(f"{key}.says_anyway")
     denied = anyway.search(line.plain) if anyway is not None else None
     if denied is not None:
         return denied.start()
     own = _any_of(phrases)  # a phrase of the business may hold a negation of its own
-    for expression in (one for one in (built_in.get(f"{key}.says"), own) if one is not None):
+    for expression in (one for one in (said.get(f"{key}.says"), own) if one is not None):
         for match in expression.finditer(line.plain):
             denied_inside = expression is not own and holds_negation(match.group())
             if not denied_inside and not is_negated(line.plain, match.start(), match.end()):

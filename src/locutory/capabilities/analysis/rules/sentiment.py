@@ -63,7 +63,9 @@ _COURTESY = cue(
     r"(?:happy|glad|pleased|more than happy) to (?:help|assist|hear|meet|speak)",
     r"(?:you're|you are) (?:most |very )?welcome|welcome to|my pleasure|with pleasure",
     r"no (?:problem|problems|worries|worry|issue|issues|trouble|harm)(?: at all)?",
-    r"not a (?:problem|worry)|don't worry|never mind",
+    r"not a (?:problem|worry)|don't worry|never mind|good luck(?: with \w+)?",
+    r"(?:would|will|'d|'ll) be (?:nice|great|good|lovely|perfect|fine|ideal|handy|wonderful)",
+    r"(?:would|'d) (?:really )?(?:love|like) to(?:,? but)?|take care|no thank you|no,? thanks",
     r"sorry(?: to)? (?:bother|trouble|interrupt|keep|for (?:the )?(?:wait|delay|interrupting))\w*",
     r"(?:i'm |i am |oh |so )?sorry,? (?:i |could |can |what|did|i didn't|pardon)",
     r"(?:how|what) (?:may|can) (?:i|we) (?:help|do)|kind regards|best regards",
@@ -95,7 +97,7 @@ _PHRASES: Mapping[str, float] = {
     "wronged": -0.4,
     "relieved": 0.6,
     "pleased": 0.6,
-    "grateful": 0.3,
+    "grateful": 0.2,
 }
 
 # How a talk ends says more than how it begins: weights of its thirds.

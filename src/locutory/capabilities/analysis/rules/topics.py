@@ -52,7 +52,7 @@ _RELATIVE = 0.45
 # More of the same hardly makes a topic larger.
 _SATURATED = 6.0
 # An agent who names a price talks of pricing, whoever asked.
-_QUOTED = 1.8
+_QUOTED = 2.0
 # What is asked before something is bought, and what is asked after; each counts this part of its
 # points in a talk of the other kind.
 _BEFORE_SALES = frozenset(
