@@ -34,10 +34,13 @@ def names_a_price(turn: Turn) -> bool:
     return vocabulary("hints")["price.amount"].search(heard(turn.text)) is not None
 
 
+def is_pleased(turn: Turn) -> bool:
+    """Whether a customer takes a price kindly."""
+    return vocabulary("hints")["price.pleased"].search(heard(turn.text)) is not None
+
+
 def _shocked(line: Line) -> int | None:
     said = vocabulary("hints")
-    if said["price.pleased"].search(line.plain):
-        return None
     shock = said["price.shocked"].search(line.plain)
     if shock is None and not line.asks:
         shock = said["price.hints"].search(line.plain)

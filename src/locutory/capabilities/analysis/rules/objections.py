@@ -76,7 +76,8 @@ def find(transcript: Transcript, variables: Mapping[str, Any]) -> list[Found]:
         if turn.role is Role.AGENT and turn.text:
             priced = hints.names_a_price(turn)
         elif turn.role is Role.CUSTOMER and turn.text:
-            found += _in_turn(turn, types, sells=sells, priced=priced)
+            hard = priced and not hints.is_pleased(turn)
+            found += _in_turn(turn, types, sells=sells, priced=hard)
     return found[:MOST_FOUND]
 
 

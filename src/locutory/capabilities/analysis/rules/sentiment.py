@@ -104,7 +104,7 @@ _PHRASES: Mapping[str, float] = {
 _THIRDS = (0.7, 1.0, 1.4)
 # A mood is summed over the turns and divided by this power of their number: many calm turns do
 # not hush up a complaint, as a mean of them would.
-_CALM = 0.5
+_CALM = 0.65
 # Kind words come easier than sharp ones.
 _POLITE = 0.65
 

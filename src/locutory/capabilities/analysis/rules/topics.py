@@ -51,8 +51,8 @@ _OPENING = 1.2
 _RELATIVE = 0.45
 # More of the same hardly makes a topic larger.
 _SATURATED = 6.0
-# An agent who names a price talks of pricing, whoever asked.
-_QUOTED = 2.0
+# An agent who names a price or a free hour talks of it, whoever asked.
+_BY_AGENT = {"pricing": 2.0, "booking": 1.6}
 # What is asked before something is bought, and what is asked after; each counts this part of its
 # points in a talk of the other kind.
 _BEFORE_SALES = frozenset(
@@ -98,8 +98,8 @@ def judge(case: Case) -> RuleAnswer:
             late = key in _LATE and line.turn.end_ms > late_ms
             customer = line.turn.role is not Role.AGENT
             said = _POINTS[strong, customer or late]
-            if key == "pricing" and strong and not customer:
-                said = _QUOTED
+            if strong and not customer:
+                said = _BY_AGENT.get(key, said)
             points[key] += said * (_OPENING if line.turn.idx in opening else 1.0)
             if key not in told or (strong and not told[key][0]):
                 told[key] = strong, line
