@@ -11,7 +11,10 @@ _AFTER = r"(?![\w\u0900-\u0963])"
 
 
 def cue(*alternatives: str) -> re.Pattern[str]:
-    """One pattern of regular expressions that match whole words; a blank is any white space, ` ?` none or any."""
+    """One pattern of regular expressions that match whole words; a blank is any white space.
+
+    A blank with a question mark is none or any.
+    """
     joined = "|".join(alternatives).replace(" ?", r"\s*").replace(" ", r"\s+")
     pattern = unicodedata.normalize("NFC", f"{_BEFORE}(?:{joined}){_AFTER}")
     return re.compile(pattern, re.IGNORECASE)

@@ -102,9 +102,7 @@ def _in_turn(
                 break
 
 
-def _said_at(
-    key: str, phrases: tuple[str, ...], line: Line, *, built_in: bool
-) -> int | None:
+def _said_at(key: str, phrases: tuple[str, ...], line: Line, *, built_in: bool) -> int | None:
     """Where in a sentence an objection of this type is said."""
     said = vocabulary("objections") if built_in else {}
     unless = said.get(f"{key}.unless")

@@ -11,16 +11,18 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from locutory.capabilities.analysis.rules.matching import word_set
+
 LENGTH = 3
 FIGURE = "#"  # the opening of every figure
 _WORD_CHARACTER = re.compile(r"[\w\u0900-\u0963']")
 _TOKEN = re.compile(r"[\w\u0900-\u0963][\w\u0900-\u0963']*")
 _COUNTED = re.compile(r"\{(\d+)(?:,\d*)?\}")
 # An opening that most sentences have saves nothing.
-_COMMON = frozenset(
-    "the you tha thi the'to of a i we it is on in for and but my me no not can has hav wil wou was"
-    " wer are don it' i'm i'v be do at so one get got all wha jus hai nahi nah ka ki ke ko se mei"
-    " है हैं का की के को से में नही तो भी to".split()
+_COMMON = word_set(
+    "the you tha thi of a i we it is on in for and but my me no not can has hav wil wou was wer are"
+    " don it' i'm i'v be do at so one get got all wha jus hai nahi nah ka ki ke ko se mei to bhi"
+    " है हैं का की के को से में नही तो भी"
 )
 _COMMON_COST = 12
 
@@ -166,9 +168,7 @@ def _needed_of(
     return frozenset(found)
 
 
-def _needed_of_sequence(
-    atoms: Sequence[_Atom], *, anchored: bool, closed: bool
-) -> Openings | None:
+def _needed_of_sequence(atoms: Sequence[_Atom], *, anchored: bool, closed: bool) -> Openings | None:
     wanted: list[Openings] = []
     word, at_start = "", anchored
 

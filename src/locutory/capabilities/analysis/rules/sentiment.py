@@ -2,7 +2,8 @@
 
 A turn is tanh of the sum of its words' weights, and of facts that need no word of feeling: a third
 call, nobody who rang back. A side is the duration-weighted mean of its turns; the call's mood is
-the customer's, where the end weighs more (calls seed, 8.6 and 11). A language without a word list is neutral, with little confidence.
+the customer's, where the end weighs more (calls seed, 8.6 and 11). A language without a word list
+is neutral, with little confidence.
 """
 
 import math

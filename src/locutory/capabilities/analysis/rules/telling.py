@@ -1,6 +1,5 @@
 """How customers tell of budget, authority, need and timeline without the words for them."""
 
-import re
 from enum import StrEnum
 
 from locutory.capabilities.analysis.rules.matching import spaced
@@ -52,7 +51,7 @@ def stage(transcript: Transcript) -> Stage:
 def _is_beside(element: str, plain: str) -> bool:
     """Whether a sentence speaks of something else, or merely asks."""
     said = vocabulary("bant")
-    unless: re.Pattern[str] | None = said.get(f"{element}.unless")
+    unless = said.get(f"{element}.unless")
     if unless is not None and unless.search(plain):
         return True
     if element in _ASKABLE or not is_question(plain):

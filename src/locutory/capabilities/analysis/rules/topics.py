@@ -9,6 +9,7 @@ from typing import Any
 
 from locutory.capabilities.analysis.contract import MAX_RULE_CONFIDENCE, Case, RuleAnswer
 from locutory.capabilities.analysis.evidence import check
+from locutory.capabilities.analysis.rules.phrases import Phrases
 from locutory.capabilities.analysis.rules.phrasing import Line, lines_of
 from locutory.capabilities.analysis.rules.sentiment import NEGATIVE, by_turn, mood
 from locutory.capabilities.analysis.rules.telling import Stage, stage
@@ -80,7 +81,7 @@ _SHORTEST_TERM = 4
 # A capital inside a sentence: somebody's name is no topic.
 _NAME = re.compile(r"(?<=[a-z,] )([A-Z][a-z]+)")
 
-_Group = tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str] | None]
+_Group = tuple[Phrases, Phrases, Phrases | None]
 
 
 def judge(case: Case) -> RuleAnswer:
