@@ -13,8 +13,9 @@ from locutory.capabilities.analysis.contract import MAX_RULE_CONFIDENCE, Case, R
 from locutory.capabilities.analysis.rules import elements, telling
 from locutory.capabilities.analysis.rules.elements import Element
 from locutory.capabilities.analysis.rules.matching import cue, says, straight
+from locutory.capabilities.analysis.rules.phrasing import sentences_of
 from locutory.capabilities.interactions.contract import Role, Transcript, Turn
-from locutory.kernel.words import sentences, words
+from locutory.kernel.words import words
 
 
 class Status(StrEnum):
@@ -116,7 +117,7 @@ def _silent(element: Element, transcript: Transcript) -> _Finding:
         (turn, line)
         for turn in spoken
         if turn.role is Role.AGENT
-        for line in sentences(turn.text)
+        for line in sentences_of(turn.text)
         if says(element.cue, line) and _is_question(line)
     ]
     heard = any(t.role is Role.CUSTOMER for t in spoken)
@@ -134,7 +135,7 @@ def _question(element: Element, before: Sequence[Turn]) -> Line | None:
     agents = next((t for t in reversed(before) if t.role is Role.AGENT), None)
     if agents is None:
         return None
-    lines = [s for s in sentences(agents.text) if says(element.cue, s) and _is_question(s)]
+    lines = [s for s in sentences_of(agents.text) if says(element.cue, s) and _is_question(s)]
     return (agents, lines[-1]) if lines else None
 
 
@@ -144,7 +145,7 @@ def _is_question(sentence: str) -> bool:
 
 def _said(element: Element, turn: Turn, asked: Line | None) -> _Finding | None:
     """What one turn of the customer says; `asked` is the question that it may answer."""
-    lines = [s for s in sentences(turn.text) if not _is_unrelated(element, s)]
+    lines = [s for s in sentences_of(turn.text) if not _is_unrelated(element, s)]
     denials = [n for n, line in enumerate(lines) if says(element.denial, line)]
     if not denials:
         return _stated(element, turn, lines, asked)
@@ -190,7 +191,7 @@ def _is_firm(said: _Finding | None) -> bool:
 
 def _told(element: Element, turn: Turn) -> _Finding | None:
     """What the turn tells without naming the element."""
-    found = _first_value(sentences(turn.text), lambda line: telling.find(element.name, line))
+    found = _first_value(sentences_of(turn.text), lambda line: telling.find(element.name, line))
     return None if found is None else _Finding(Status.PARTIAL, found[1], ((turn, found[0]),))
 
 

@@ -5,9 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, lru_cache
 
 from locutory.capabilities.analysis.rules.openings import needed, openings_of, parts
-from locutory.capabilities.analysis.rules.phrasing import fold_signs, pattern
-
-_REMEMBERED = 1024
+from locutory.capabilities.analysis.rules.phrasing import REMEMBERED, fold_signs, pattern
 
 
 class _Index:
@@ -40,7 +38,7 @@ class _Index:
 _INDEX = _Index()
 
 
-@lru_cache(maxsize=_REMEMBERED)
+@lru_cache(maxsize=REMEMBERED)
 def _possible(text: str) -> int:
     return _INDEX.possible(text)
 

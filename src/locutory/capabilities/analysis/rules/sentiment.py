@@ -17,17 +17,15 @@ from typing import Any
 
 from locutory.capabilities.analysis.contract import MAX_RULE_CONFIDENCE, Case, RuleAnswer
 from locutory.capabilities.analysis.rules.matching import cue, straight, word_set
-from locutory.capabilities.analysis.rules.phrasing import heard
+from locutory.capabilities.analysis.rules.phrasing import REMEMBERED, heard, sentences_of
 from locutory.capabilities.analysis.rules.wording import vocabulary
 from locutory.capabilities.interactions.contract import Role, Transcript, Turn
-from locutory.kernel.words import fold, sentences, words
+from locutory.kernel.words import fold, words
 
 LEXICONS = ("hindi_latin", "hindi", "english")  # a later list wins where a word is in two
 LANGUAGES = frozenset({"en", "hi"})
 POSITIVE, NEGATIVE = 0.2, -0.2
 QUARTERS = 4
-# Several rules read the same call one after the other.
-_REMEMBERED = 512
 
 _MOST_EVIDENCE = 3
 _LEAST_CONFIDENCE = 0.1
@@ -147,7 +145,7 @@ def lexicon() -> Mapping[str, float]:
     return entries
 
 
-@lru_cache(maxsize=_REMEMBERED)
+@lru_cache(maxsize=REMEMBERED)
 def text_sentiment(text: str) -> tuple[float, int]:
     """(-1 to 1, how many words spoke) of an English or Hindi text; (0, 0) where none did."""
     meant = _COURTESY.sub(" ", straight(text))
@@ -284,7 +282,7 @@ def _overlap_ms(one: TurnSentiment, low: int, high: int) -> int:
 
 
 def _telling_sentence(turn: Turn) -> str:
-    return max(sentences(turn.text), key=lambda s: abs(text_sentiment(s)[0]))
+    return max(sentences_of(turn.text), key=lambda s: abs(text_sentiment(s)[0]))
 
 
 def _confidence(hits: int) -> float:
