@@ -17,7 +17,12 @@ from typing import Any
 
 from locutory.capabilities.analysis.contract import MAX_RULE_CONFIDENCE, Case, RuleAnswer
 from locutory.capabilities.analysis.rules.matching import cue, straight, word_set
-from locutory.capabilities.analysis.rules.phrasing import REMEMBERED, heard, sentences_of
+from locutory.capabilities.analysis.rules.phrasing import (
+    REMEMBERED,
+    heard,
+    pattern,
+    sentences_of,
+)
 from locutory.capabilities.analysis.rules.wording import vocabulary
 from locutory.capabilities.interactions.contract import Role, Transcript, Turn
 from locutory.kernel.words import fold, words
@@ -106,6 +111,16 @@ _THIRDS = (0.7, 1.0, 1.4)
 _CALM = 0.65
 # Kind words come easier than sharp ones.
 _POLITE = 0.65
+# An agent's apology tells what the customer must have felt, if no words of the customer do.
+_APOLOGY, _MOST_APOLOGIES = -0.35, 3
+_APOLOGISES = pattern(
+    r"(?:i'm|i am|we're|we are|so|very|terribly|really|truly|only) (?:\w+ ){0,2}sorry(?! to (?:lose"
+    r"|bother|trouble|disturb|interrupt)| for (?:your loss|calling))|^(?:oh,? )?(?:no,? )?sorry(?:"
+    r" about| for| to hear| sir| ma'am| madam|[.!,] (?:sir|madam|ma'am|ji))"
+    r"|(?:i|we) (?:\w+ )?apologi[sz]e|apologies|my apologies|for the inconvenience"
+    r"|i (?:do |completely |fully |totally )?understand (?:your|how you|you're|that this)"
+    r"|(?:sorry|maaf|kshama|माफ|क्षमा|सॉरी) (?:sir|ma'am|madam|kijiye|ji|kar|chahta|chahti|करें|कीजिए)\S*"
+)
 
 # Words that hold sentences together. A talk whose language nobody named is scored only where they
 # are at least one word in ten: "excellent" alone may be French.
@@ -254,6 +269,12 @@ def mood(scored: Sequence[TurnSentiment], duration_ms: int) -> float:
         _THIRDS[_third(s.turn, duration_ms)] * s.value * (_POLITE if s.value > 0 else 1.0)
         for s in customers
     )
+    apologies = sum(
+        _APOLOGISES.search(heard(s.turn.text)) is not None
+        for s in scored
+        if s.turn.role is Role.AGENT
+    )
+    summed += _APOLOGY * min(_MOST_APOLOGIES, apologies)
     return math.tanh(summed / len(customers) ** _CALM)
 
 
