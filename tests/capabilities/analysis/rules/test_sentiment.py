@@ -208,3 +208,20 @@ def test_the_mood_of_any_call_stays_within_bounds(make_talk: Talk, lines: list[s
 
     assert -1 < result["overall"] < 1
     assert result["label"] == sentiment.label(result["overall"])
+
+
+def test_an_apology_tells_what_the_customer_felt(talk: Talk) -> None:
+    said = ("C: It is twelve degrees in here.", "C: On Saturday, I know.", "C: Please do.")
+
+    calm = sentiment.judge(Case(transcript=talk(*said, "A: I see.", "A: Certainly."))).result
+    sorry = sentiment.judge(
+        Case(transcript=talk(*said, "A: I'm so sorry.", "A: I do apologise."))
+    ).result
+
+    assert calm["label"] == "neutral"
+    assert sorry["overall"] < calm["overall"]
+    assert sorry["label"] == "negative"
+
+
+def test_a_worry_that_is_over_is_none() -> None:
+    assert text_sentiment("I was worried")[0] > text_sentiment("I am worried")[0]

@@ -119,7 +119,8 @@ _APOLOGISES = pattern(
     r" about| for| to hear| sir| ma'am| madam|[.!,] (?:sir|madam|ma'am|ji))"
     r"|(?:i|we) (?:\w+ )?apologi[sz]e|apologies|my apologies|for the inconvenience"
     r"|i (?:do |completely |fully |totally )?understand (?:your|how you|you're|that this)"
-    r"|(?:sorry|maaf|kshama|माफ|क्षमा|सॉरी) (?:sir|ma'am|madam|kijiye|ji|kar|chahta|chahti|करें|कीजिए)\S*"
+    r"|(?:sorry|maaf|kshama|माफ|क्षमा|सॉरी)"
+    r" (?:sir|ma'am|madam|kijiye|ji|kar|chahta|chahti|करें|कीजिए)\S*"
 )
 
 # Words that hold sentences together. A talk whose language nobody named is scored only where they
