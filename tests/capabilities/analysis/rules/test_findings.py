@@ -70,6 +70,47 @@ def test_what_no_group_covers_is_named_by_its_own_words(talk: Talk) -> None:
     assert keys(call) == ["term_orchid"]
 
 
+def test_grievances_that_go_on_are_a_topic(talk: Talk) -> None:
+    once = talk("C: Nobody rang me.", "A: We open at nine.", "C: Fine.", "A: Good.", "C: Bye.")
+    often = talk(
+        "C: Nobody rang me back, and this is the third time.",
+        "A: I see.",
+        "C: I have been waiting for weeks, it is a disgrace.",
+    )
+
+    assert "complaint" not in keys(once)
+    assert "complaint" in keys(often)
+
+
+def test_an_agents_price_is_a_topic_where_something_is_sold(talk: Talk) -> None:
+    price = "A: That would be forty pounds a month."
+
+    assert keys(talk("C: I saw your advertisement.", price)) == ["pricing"]
+    assert "pricing" not in keys(
+        talk("C: My bill is wrong, I want a refund.", price, "A: I'm sorry, it was charged twice.")
+    )
+
+
+def test_a_promised_call_is_a_topic_at_the_end_of_a_talk(talk: Talk) -> None:
+    promise, other = "A: The manager will ring you by five.", "C: Well."
+
+    assert "callback" in keys(talk(other, other, other, promise))
+    assert "callback" not in keys(talk(promise, other, other, other))
+
+
+def test_a_passing_word_is_no_topic_beside_what_the_talk_is_about(talk: Talk) -> None:
+    call = talk(
+        "C: I am locked out, my password does not work.",
+        "A: I will reset your password.",
+        "C: I still cannot log in, the login says my account is locked.",
+        "A: I have unlocked your account, log in with the new password.",
+        "C: It works. Is the blue one in stock?",
+    )
+
+    assert keys(call)[0] == "account_access"
+    assert "availability" not in keys(call)
+
+
 def step_rows(transcript: Transcript) -> list[tuple[str, str, str]]:
     rows = steps.judge(Case(transcript=transcript)).result["next_steps"]
     return [(row["owner"], row["text"], row["due"]) for row in rows]

@@ -133,3 +133,95 @@ def test_any_heap_of_list_words_stays_within_bounds(heap: list[str]) -> None:
 
     assert -1 <= value <= 1
     assert 0 <= hits <= len(heap)  # a nod says nothing, and two words can be one turn of phrase
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "This is the third time I have rung about it.",
+        "Nobody came, and I took a day off work.",
+        "You said Tuesday, and the one before you said Monday.",
+        "I'll believe it when I see it.",
+        "Teesri baar phone kar raha hoon, koi jawab nahi.",
+        "तीन बार बोल चुका हूँ, कोई सुनता ही नहीं।",
+    ],
+)
+def test_what_went_wrong_is_negative_without_a_word_of_feeling(talk: Talk, said: str) -> None:
+    call = talk("A: How can I help?", f"C: {said}", "A: I see.", "C: Goodbye then.")
+
+    assert sentiment.judge(Case(transcript=call)).result["label"] == "negative"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Phew, that's a load off my mind.",
+        "You've saved my bacon.",
+        "Your nurse is an absolute gem.",
+        "Jaan mein jaan aayi, khush raho.",
+        "बोझ उतर गया सिर से, भगवान भला करे।",
+    ],
+)
+def test_relief_is_positive(talk: Talk, said: str) -> None:
+    call = talk("A: It is done.", f"C: {said}", "A: You're welcome.", "C: Bye.")
+
+    assert sentiment.judge(Case(transcript=call)).result["label"] == "positive"
+
+
+def test_courtesy_is_no_feeling(talk: Talk) -> None:
+    call = talk(
+        "A: Good morning, lovely to hear from you, how wonderful!",
+        "C: Good morning. Thursday would be great.",
+        "A: Perfect, excellent, superb.",
+        "C: Thanks, have a nice day.",
+    )
+
+    assert sentiment.judge(Case(transcript=call)).result["label"] == "neutral"
+
+
+def test_the_end_weighs_more_than_the_start(talk: Talk) -> None:
+    bad, good = "C: Nobody came, and nobody rang.", "C: Oh, that's wonderful, what a relief!"
+    between = ("A: One moment.", "C: Yes.", "A: Here it is.")
+
+    healed = sentiment.judge(Case(transcript=talk(bad, *between, good))).result
+    soured = sentiment.judge(Case(transcript=talk(good, *between, bad))).result
+
+    assert healed["overall"] > soured["overall"]
+    assert soured["label"] == "negative"
+
+
+def test_calm_turns_do_not_hush_up_a_complaint(talk: Talk) -> None:
+    wrongs = ("C: I have been waiting for three weeks.", "C: This is the fourth time I call.")
+    calm = ["A: Let me see.", "C: The number is nine."] * 3
+
+    result = sentiment.judge(Case(transcript=talk(*calm, *wrongs))).result
+
+    assert result["label"] == "negative"
+
+
+moods = st.sampled_from(["C: It is done.", "C: What a joke!", "C: Bless you!"])
+
+
+@given(st.lists(moods, max_size=9))
+def test_the_mood_of_any_call_stays_within_bounds(make_talk: Talk, lines: list[str]) -> None:
+    result = sentiment.judge(Case(transcript=make_talk(*lines))).result
+
+    assert -1 < result["overall"] < 1
+    assert result["label"] == sentiment.label(result["overall"])
+
+
+def test_an_apology_tells_what_the_customer_felt(talk: Talk) -> None:
+    said = ("C: It is twelve degrees in here.", "C: On Saturday, I know.", "C: Please do.")
+
+    calm = sentiment.judge(Case(transcript=talk(*said, "A: I see.", "A: Certainly."))).result
+    sorry = sentiment.judge(
+        Case(transcript=talk(*said, "A: I'm so sorry.", "A: I do apologise."))
+    ).result
+
+    assert calm["label"] == "neutral"
+    assert sorry["overall"] < calm["overall"]
+    assert sorry["label"] == "negative"
+
+
+def test_a_worry_that_is_over_is_none() -> None:
+    assert text_sentiment("I was worried")[0] > text_sentiment("I am worried")[0]

@@ -10,11 +10,12 @@ from enum import StrEnum
 from typing import Any
 
 from locutory.capabilities.analysis.contract import MAX_RULE_CONFIDENCE, Case, RuleAnswer
-from locutory.capabilities.analysis.rules import elements
+from locutory.capabilities.analysis.rules import elements, telling
 from locutory.capabilities.analysis.rules.elements import Element
 from locutory.capabilities.analysis.rules.matching import cue, says, straight
+from locutory.capabilities.analysis.rules.phrasing import sentences_of
 from locutory.capabilities.interactions.contract import Role, Transcript, Turn
-from locutory.kernel.words import sentences, words
+from locutory.kernel.words import words
 
 
 class Status(StrEnum):
@@ -61,8 +62,10 @@ class _Finding:
 
 def judge(case: Case) -> RuleAnswer:
     """The `bant` agent by rules. Only what a known customer says counts; an agent merely asks."""
+    after = telling.stage(case.transcript) is telling.Stage.AFTER
     found = {
-        name: _row(_judge(element, case.transcript)) for name, element in elements.ELEMENTS.items()
+        name: _row(_judge(element, case.transcript, after_sales=after))
+        for name, element in elements.ELEMENTS.items()
     }
     sure = [row["confidence"] for row in found.values()]
     return RuleAnswer(result={**found, "score": score(found)}, confidence=sum(sure) / len(sure))
@@ -82,7 +85,7 @@ def _row(finding: _Finding) -> dict[str, Any]:
     }
 
 
-def _judge(element: Element, transcript: Transcript) -> _Finding:
+def _judge(element: Element, transcript: Transcript, *, after_sales: bool) -> _Finding:
     """The customer's last word on an element: a later value undoes a denial, and a denial it."""
     turns = [t for t in transcript.turns if t.role in (Role.AGENT, Role.CUSTOMER) and words(t.text)]
     held: _Finding | None = None
@@ -90,6 +93,9 @@ def _judge(element: Element, transcript: Transcript) -> _Finding:
         if turn.role is not Role.CUSTOMER:
             continue
         said = _said(element, turn, _question(element, turns[:at]))
+        if after_sales and element.name in telling.BEFORE_SALES and not _is_firm(said):
+            continue
+        said = said or _told(element, turn)
         if said and (held is None or _replaces(said, held, latest=element.latest)):
             held = said
     return held or _silent(element, transcript)
@@ -111,7 +117,7 @@ def _silent(element: Element, transcript: Transcript) -> _Finding:
         (turn, line)
         for turn in spoken
         if turn.role is Role.AGENT
-        for line in sentences(turn.text)
+        for line in sentences_of(turn.text)
         if says(element.cue, line) and _is_question(line)
     ]
     heard = any(t.role is Role.CUSTOMER for t in spoken)
@@ -129,7 +135,7 @@ def _question(element: Element, before: Sequence[Turn]) -> Line | None:
     agents = next((t for t in reversed(before) if t.role is Role.AGENT), None)
     if agents is None:
         return None
-    lines = [s for s in sentences(agents.text) if says(element.cue, s) and _is_question(s)]
+    lines = [s for s in sentences_of(agents.text) if says(element.cue, s) and _is_question(s)]
     return (agents, lines[-1]) if lines else None
 
 
@@ -139,7 +145,7 @@ def _is_question(sentence: str) -> bool:
 
 def _said(element: Element, turn: Turn, asked: Line | None) -> _Finding | None:
     """What one turn of the customer says; `asked` is the question that it may answer."""
-    lines = [s for s in sentences(turn.text) if not _is_unrelated(element, s)]
+    lines = [s for s in sentences_of(turn.text) if not _is_unrelated(element, s)]
     denials = [n for n, line in enumerate(lines) if says(element.denial, line)]
     if not denials:
         return _stated(element, turn, lines, asked)
@@ -176,6 +182,17 @@ def _stated(
     if bare:
         return _Finding(Status.PARTIAL, quotes=((turn, bare),))
     return _agreed(element, turn, lines, asked)
+
+
+def _is_firm(said: _Finding | None) -> bool:
+    """Whether a finding stands also where help with a thing bought is what the talk is about."""
+    return said is not None and said.status is Status.ABSENT
+
+
+def _told(element: Element, turn: Turn) -> _Finding | None:
+    """What the turn tells without naming the element."""
+    found = _first_value(sentences_of(turn.text), lambda line: telling.find(element.name, line))
+    return None if found is None else _Finding(Status.PARTIAL, found[1], ((turn, found[0]),))
 
 
 def _agreed(

@@ -24,6 +24,7 @@ class Element:
     value of the same strength replaces an earlier one.
     """
 
+    name: str
     cue: re.Pattern[str]
     denial: re.Pattern[str]
     value: Callable[[str, bool], str | None]
@@ -133,6 +134,7 @@ _AUTHORITY = cue(
 
 ELEMENTS: dict[str, Element] = {
     "budget": Element(
+        name="budget",
         cue=_BUDGET_WITH_AMOUNT,
         denial=cue(
             r"no budget(?! (?:limit|constraint|issue|problem|concern)s?)"
@@ -143,6 +145,7 @@ ELEMENTS: dict[str, Element] = {
         bare=_BUDGET,
     ),
     "authority": Element(
+        name="authority",
         cue=_AUTHORITY,
         denial=cue(
             r"(?:i am|i'm) not the (?:one who decides|decision maker|right person|owner|person)"
@@ -156,6 +159,7 @@ ELEMENTS: dict[str, Element] = {
         bare=_AUTHORITY,
     ),
     "need": Element(
+        name="need",
         cue=cue(
             rf"{_NEED_VERB}{_NOT_A_NEED}|requirements?|pain point|(?:main|biggest) (?:problem"
             rf"|issue|challenge)"
@@ -183,6 +187,7 @@ ELEMENTS: dict[str, Element] = {
         latest=False,
     ),
     "timeline": Element(
+        name="timeline",
         cue=cue(
             r"timeline|time frame|timeframe|deadline|when|by when|how soon|plan to|planning to"
             r"|planning|looking to|want to (?:buy|start|move|close|decide|purchase|go live|join)"

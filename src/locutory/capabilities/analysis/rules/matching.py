@@ -11,8 +11,11 @@ _AFTER = r"(?![\w\u0900-\u0963])"
 
 
 def cue(*alternatives: str) -> re.Pattern[str]:
-    """One pattern of regular expressions that match whole words; a blank is any white space."""
-    joined = "|".join(alternatives).replace(" ", r"\s+")
+    """One pattern of regular expressions that match whole words; a blank is any white space.
+
+    A blank with a question mark is none or any.
+    """
+    joined = "|".join(alternatives).replace(" ?", r"\s*").replace(" ", r"\s+")
     pattern = unicodedata.normalize("NFC", f"{_BEFORE}(?:{joined}){_AFTER}")
     return re.compile(pattern, re.IGNORECASE)
 

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from locutory.capabilities.analysis.contract import MAX_RULE_CONFIDENCE, Case, RuleAnswer
+from locutory.capabilities.analysis.rules import hints
 from locutory.capabilities.analysis.rules.phrasing import (
     Line,
     fold_signs,
@@ -16,6 +17,7 @@ from locutory.capabilities.analysis.rules.phrasing import (
     lines_of,
     pattern,
 )
+from locutory.capabilities.analysis.rules.telling import Stage, stage
 from locutory.capabilities.analysis.rules.wording import vocabulary
 from locutory.capabilities.analysis.taxonomy import BUILT_IN_KEYS, objection_types
 from locutory.capabilities.interactions.contract import Role, Transcript, Turn
@@ -66,13 +68,16 @@ def judge(case: Case) -> RuleAnswer:
 
 def find(transcript: Transcript, variables: Mapping[str, Any]) -> list[Found]:
     """Every type once a turn, in the order of the talk; only what customers say."""
-    types = objection_types(variables)
-    found = [
-        one
-        for turn in transcript.turns
-        if turn.role is Role.CUSTOMER and turn.text
-        for one in _in_turn(turn, [(t.key, _phrases(t.synonyms)) for t in types])
-    ]
+    types = [(t.key, _phrases(t.synonyms)) for t in objection_types(variables)]
+    sells = stage(transcript) is not Stage.AFTER
+    found: list[Found] = []
+    priced = False
+    for turn in transcript.turns:
+        if turn.role is Role.AGENT and turn.text:
+            priced = hints.names_a_price(turn)
+        elif turn.role is Role.CUSTOMER and turn.text:
+            hard = priced and not hints.is_pleased(turn)
+            found += _in_turn(turn, types, sells=sells, priced=hard)
     return found[:MOST_FOUND]
 
 
@@ -80,34 +85,41 @@ def _phrases(synonyms: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
     return tuple(phrase for said in synonyms.values() for phrase in said)
 
 
-def _in_turn(turn: Turn, types: Sequence[tuple[str, tuple[str, ...]]]) -> Iterator[Found]:
+def _in_turn(
+    turn: Turn, types: Sequence[tuple[str, tuple[str, ...]]], *, sells: bool, priced: bool
+) -> Iterator[Found]:
+    """`sells` says that nothing was bought yet, `priced` that the agent has just named a price."""
     lines = lines_of(turn)
     for key, phrases in types:
         for line in lines:
-            at = _said_at(key, phrases, line)
+            # Who complains of what was bought has no reason to give for not buying it.
+            built_in = key in BUILT_IN_KEYS and sells
+            at = _said_at(key, phrases, line, built_in=built_in)
+            if at is None and built_in:
+                at = hints.find(key, line, priced=priced)
             if at is not None:
                 yield Found(key, turn, _quoted(line, at))
                 break
 
 
-def _said_at(key: str, phrases: tuple[str, ...], line: Line) -> int | None:
+def _said_at(key: str, phrases: tuple[str, ...], line: Line, *, built_in: bool) -> int | None:
     """Where in a sentence an objection of this type is said."""
-    built_in = vocabulary("objections") if key in BUILT_IN_KEYS else {}
-    unless = built_in.get(f"{key}.unless")
+    said = vocabulary("objections") if built_in else {}
+    unless = said.get(f"{key}.unless")
     if unless is not None and unless.search(line.plain):
         return None
-    presses = built_in.get(f"{key}.presses")
+    presses = said.get(f"{key}.presses")
     pressed = presses.search(line.plain) if presses is not None else None
     if pressed is not None:
         return pressed.start()
     if line.asks and not _PRESSES.match(line.plain):
         return None
-    anyway = built_in.get(f"{key}.says_anyway")
+    anyway = said.get(f"{key}.says_anyway")
     denied = anyway.search(line.plain) if anyway is not None else None
     if denied is not None:
         return denied.start()
     own = _any_of(phrases)  # a phrase of the business may hold a negation of its own
-    for expression in (one for one in (built_in.get(f"{key}.says"), own) if one is not None):
+    for expression in (one for one in (said.get(f"{key}.says"), own) if one is not None):
         for match in expression.finditer(line.plain):
             denied_inside = expression is not own and holds_negation(match.group())
             if not denied_inside and not is_negated(line.plain, match.start(), match.end()):

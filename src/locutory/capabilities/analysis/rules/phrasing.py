@@ -3,18 +3,29 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from locutory.capabilities.analysis.rules.matching import cue, word_set
 from locutory.capabilities.interactions.contract import Role, Transcript, Turn
 from locutory.kernel.words import fold, sentences, words
 
+# Ten rules read the same call one after the other; a call of an hour fits.
+REMEMBERED = 2048
+
 _NUKTA = "\u093c"
 _SIGNS = str.maketrans({"ँ": "ं", _NUKTA: None})
 
 
+@lru_cache(maxsize=REMEMBERED)
 def heard(text: str) -> str:
     """The text folded, without nukta and with one nasal sign, as people mix them freely."""
     return fold(text).translate(_SIGNS)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def sentences_of(text: str) -> tuple[str, ...]:
+    """The sentences of a text, verbatim."""
+    return tuple(sentences(text))
 
 
 def pattern(*alternatives: str) -> re.Pattern[str]:
@@ -43,7 +54,7 @@ class Line:
 
 def lines_of(turn: Turn) -> list[Line]:
     """The sentences of a turn."""
-    return [Line(turn, sentence, heard(sentence)) for sentence in sentences(turn.text)]
+    return [Line(turn, sentence, heard(sentence)) for sentence in sentences_of(turn.text)]
 
 
 def lines(transcript: Transcript, *roles: Role) -> Iterator[Line]:

@@ -1,8 +1,9 @@
 """Sentiment of turns from word lists, with negation and intensifiers.
 
-A turn is tanh of the sum of its words' weights; a side is the duration-weighted mean of its turns,
-a call that of both, where the customer, turns with feeling and the end weigh more (calls seed, 8.6
-and 11). A language without a word list is neutral, with little confidence.
+A turn is tanh of the sum of its words' weights, and of facts that need no word of feeling: a third
+call, nobody who rang back. A side is the duration-weighted mean of its turns; the call's mood is
+the customer's, where the end weighs more (calls seed, 8.6 and 11). A language without a word list
+is neutral, with little confidence.
 """
 
 import math
@@ -16,10 +17,15 @@ from typing import Any
 
 from locutory.capabilities.analysis.contract import MAX_RULE_CONFIDENCE, Case, RuleAnswer
 from locutory.capabilities.analysis.rules.matching import cue, straight, word_set
-from locutory.capabilities.analysis.rules.phrasing import heard
+from locutory.capabilities.analysis.rules.phrasing import (
+    REMEMBERED,
+    heard,
+    pattern,
+    sentences_of,
+)
 from locutory.capabilities.analysis.rules.wording import vocabulary
 from locutory.capabilities.interactions.contract import Role, Transcript, Turn
-from locutory.kernel.words import fold, sentences, words
+from locutory.kernel.words import fold, words
 
 LEXICONS = ("hindi_latin", "hindi", "english")  # a later list wins where a word is in two
 LANGUAGES = frozenset({"en", "hi"})
@@ -61,7 +67,9 @@ _COURTESY = cue(
     r"(?:happy|glad|pleased|more than happy) to (?:help|assist|hear|meet|speak)",
     r"(?:you're|you are) (?:most |very )?welcome|welcome to|my pleasure|with pleasure",
     r"no (?:problem|problems|worries|worry|issue|issues|trouble|harm)(?: at all)?",
-    r"not a (?:problem|worry)|don't worry|never mind",
+    r"not a (?:problem|worry)|don't worry|never mind|good luck(?: with \w+)?",
+    r"(?:would|will|'d|'ll) be (?:nice|great|good|lovely|perfect|fine|ideal|handy|wonderful)",
+    r"(?:would|'d) (?:really )?(?:love|like) to(?:,? but)?|take care|no thank you|no,? thanks",
     r"sorry(?: to)? (?:bother|trouble|interrupt|keep|for (?:the )?(?:wait|delay|interrupting))\w*",
     r"(?:i'm |i am |oh |so )?sorry,? (?:i |could |can |what|did|i didn't|pardon)",
     r"(?:how|what) (?:may|can) (?:i|we) (?:help|do)|kind regards|best regards",
@@ -86,14 +94,34 @@ _NODS = word_set(
 _MOST_NODDED = 5
 _NODDED = 0.4
 # What turns of phrase weigh, by their section in the vocabulary.
-_PHRASES: Mapping[str, float] = {"angry": -0.9, "displeased": -0.5, "grateful": 0.3, "pleased": 0.6}
+_PHRASES: Mapping[str, float] = {
+    "angry": -0.9,
+    "bitter": -0.6,
+    "displeased": -0.5,
+    "wronged": -0.4,
+    "relieved": 0.6,
+    "pleased": 0.6,
+    "grateful": 0.2,
+}
 
-# How much a side says of the call's mood; an agent is friendly by trade.
-_ROLE_WEIGHT: Mapping[Role, float] = {Role.AGENT: 0.3}
-# A turn without a word of feeling says little of it.
-_SILENT_WEIGHT = 0.4
 # How a talk ends says more than how it begins: weights of its thirds.
-_THIRDS = (0.8, 1.0, 1.2)
+_THIRDS = (0.7, 1.0, 1.4)
+# A mood is summed over the turns and divided by this power of their number: many calm turns do
+# not hush up a complaint, as a mean of them would.
+_CALM = 0.65
+# Kind words come easier than sharp ones.
+_POLITE = 0.65
+# An agent's apology tells what the customer must have felt, if no words of the customer do.
+_APOLOGY, _MOST_APOLOGIES = -0.35, 3
+_APOLOGISES = pattern(
+    r"(?:i'm|i am|we're|we are|so|very|terribly|really|truly|only) (?:\w+ ){0,2}sorry(?! to (?:lose"
+    r"|bother|trouble|disturb|interrupt)| for (?:your loss|calling))|^(?:oh,? )?(?:no,? )?sorry(?:"
+    r" about| for| to hear| sir| ma'am| madam|[.!,] (?:sir|madam|ma'am|ji))"
+    r"|(?:i|we) (?:\w+ )?apologi[sz]e|apologies|my apologies|for the inconvenience"
+    r"|i (?:do |completely |fully |totally )?understand (?:your|how you|you're|that this)"
+    r"|(?:sorry|maaf|kshama|माफ|क्षमा|सॉरी)"
+    r" (?:sir|ma'am|madam|kijiye|ji|kar|chahta|chahti|करें|कीजिए)\S*"
+)
 
 # Words that hold sentences together. A talk whose language nobody named is scored only where they
 # are at least one word in ten: "excellent" alone may be French.
@@ -133,6 +161,7 @@ def lexicon() -> Mapping[str, float]:
     return entries
 
 
+@lru_cache(maxsize=REMEMBERED)
 def text_sentiment(text: str) -> tuple[float, int]:
     """(-1 to 1, how many words spoke) of an English or Hindi text; (0, 0) where none did."""
     meant = _COURTESY.sub(" ", straight(text))
@@ -213,7 +242,7 @@ def judge(case: Case) -> RuleAnswer:
     """The `sentiment` agent by rules; a quarter or role without words is None, never 0."""
     scored = by_turn(case.transcript)
     duration_ms = case.transcript.duration_ms
-    overall = weighted_mean((_mood_weight(s, duration_ms), s.value) for s in scored) or 0.0
+    overall = mood(scored, duration_ms)
     quarters = _quarters(scored, case.transcript.duration_ms)
     first, last = quarters[0], quarters[-1]
     strongest = sorted((s for s in scored if s.hits), key=lambda s: -abs(s.value))
@@ -232,11 +261,27 @@ def judge(case: Case) -> RuleAnswer:
     return RuleAnswer(result=result, confidence=_confidence(sum(s.hits for s in scored)))
 
 
-def _mood_weight(one: TurnSentiment, duration_ms: int) -> float:
-    """What a turn weighs in the call's mood: its time by its role, its words and its place."""
-    third = min(2, 3 * one.turn.start_ms // max(1, duration_ms))
-    felt = 1.0 if one.hits else _SILENT_WEIGHT
-    return one.weight * _ROLE_WEIGHT.get(one.turn.role, 1.0) * felt * _THIRDS[third]
+def mood(scored: Sequence[TurnSentiment], duration_ms: int) -> float:
+    """The call's mood: the customers', as an agent is friendly by trade; without them anybody's."""
+    customers = [s for s in scored if s.turn.role is Role.CUSTOMER]
+    if not customers:
+        return weighted_mean((s.weight, s.value) for s in scored) or 0.0
+    summed = math.fsum(
+        _THIRDS[_third(s.turn, duration_ms)] * s.value * (_POLITE if s.value > 0 else 1.0)
+        for s in customers
+    )
+    apologies = sum(
+        _APOLOGISES.search(heard(s.turn.text)) is not None
+        for s in scored
+        if s.turn.role is Role.AGENT
+    )
+    summed += _APOLOGY * min(_MOST_APOLOGIES, apologies)
+    return math.tanh(summed / len(customers) ** _CALM)
+
+
+def _third(turn: Turn, duration_ms: int) -> int:
+    middle_ms = (turn.start_ms + turn.end_ms) // 2
+    return min(2, 3 * middle_ms // max(1, duration_ms))
 
 
 def _of(scored: Sequence[TurnSentiment], role: Role) -> float | None:
@@ -259,7 +304,7 @@ def _overlap_ms(one: TurnSentiment, low: int, high: int) -> int:
 
 
 def _telling_sentence(turn: Turn) -> str:
-    return max(sentences(turn.text), key=lambda s: abs(text_sentiment(s)[0]))
+    return max(sentences_of(turn.text), key=lambda s: abs(text_sentiment(s)[0]))
 
 
 def _confidence(hits: int) -> float:

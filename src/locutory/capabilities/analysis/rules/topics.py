@@ -9,9 +9,12 @@ from typing import Any
 
 from locutory.capabilities.analysis.contract import MAX_RULE_CONFIDENCE, Case, RuleAnswer
 from locutory.capabilities.analysis.evidence import check
+from locutory.capabilities.analysis.rules.phrases import Phrases
 from locutory.capabilities.analysis.rules.phrasing import Line, lines_of
+from locutory.capabilities.analysis.rules.sentiment import NEGATIVE, by_turn, mood
+from locutory.capabilities.analysis.rules.telling import Stage, stage
 from locutory.capabilities.analysis.rules.wording import listed, vocabulary
-from locutory.capabilities.interactions.contract import Role, Transcript
+from locutory.capabilities.interactions.contract import Role, Transcript, Turn
 from locutory.kernel.words import words
 
 LABELS: Mapping[str, str] = {
@@ -38,12 +41,37 @@ LABELS: Mapping[str, str] = {
 }
 OWN_PREFIX = "term_"
 
-# A strong word of the customer makes a topic; one of the agent needs another hint.
-_POINTS = {(True, True): 2.0, (True, False): 1.5, (False, True): 0.7, (False, False): 0.5}
+# A strong word of the customer makes a topic; one of the agent needs another hint. Keys are
+# (strongly, by the customer).
+_POINTS = {(True, True): 2.0, (True, False): 1.3, (False, True): 0.7, (False, False): 0.5}
 _ENOUGH = 2.0
+# What is said first is what the customer calls for.
+_OPENING_TURNS = 2
+_OPENING = 1.2
+# A topic is named in a summary if it has this part of what the first one has.
+_RELATIVE = 0.45
+# More of the same hardly makes a topic larger.
+_SATURATED = 6.0
+# An agent who names a price or a free hour talks of it, whoever asked.
+_BY_AGENT = {"pricing": 2.0, "booking": 1.6}
+# What is asked before something is bought, and what is asked after; each counts this part of its
+# points in a talk of the other kind.
+_BEFORE_SALES = frozenset(
+    {"pricing", "booking", "availability", "product_information", "site_visit", "onboarding"}
+)
+_AFTER_SALES = frozenset(
+    {"technical_support", "warranty_repair", "billing", "payment", "delivery", "account_access"}
+)
+_MISPLACED_IN = {Stage.AFTER: _BEFORE_SALES, Stage.BEFORE: _AFTER_SALES}
+_MISPLACED = 0.6
 # These are about what a customer says; an agent says them to everybody.
 _OF_CUSTOMERS = frozenset({"feedback_praise", "complaint"})
-_MOST = 6
+# A call that is promised counts where the talk ends with it, whoever promises.
+_LATE = frozenset({"callback"})
+_MOST = 4
+# Grievances are a topic once the customer comes back to them.
+_LEAST_GRIEVED = 2
+_GRIEVED = -0.35
 _LONGEST = 240
 
 _MOST_OWN = 2
@@ -53,6 +81,8 @@ _SHORTEST_TERM = 4
 # A capital inside a sentence: somebody's name is no topic.
 _NAME = re.compile(r"(?<=[a-z,] )([A-Z][a-z]+)")
 
+_Group = tuple[Phrases, Phrases, Phrases | None]
+
 
 def judge(case: Case) -> RuleAnswer:
     """The `topics` agent by rules; `share` is of the time in which somebody speaks with words."""
@@ -60,17 +90,31 @@ def judge(case: Case) -> RuleAnswer:
     told: dict[str, tuple[bool, Line]] = {}
     spoken_ms: defaultdict[str, float] = defaultdict(float)
     covered_ms = total_ms = 0.0
+    opening = _opening(case.transcript)
+    late_ms = case.transcript.duration_ms // 2
     for line, sentence_ms, keys in _sentences(case.transcript):
         total_ms += sentence_ms
         covered_ms += sentence_ms if keys else 0.0
         for key, strong in keys.items():
-            points[key] += _POINTS[strong, line.turn.role is not Role.AGENT]
+            late = key in _LATE and line.turn.end_ms > late_ms
+            customer = line.turn.role is not Role.AGENT
+            said = _POINTS[strong, customer or late]
+            if strong and not customer:
+                said = _BY_AGENT.get(key, said)
+            points[key] += said * (_OPENING if line.turn.idx in opening else 1.0)
             if key not in told or (strong and not told[key][0]):
                 told[key] = strong, line
             spoken_ms[key] += sentence_ms
+    for turn in _grievances(case.transcript):
+        points["complaint"] += 1.0
+        told.setdefault("complaint", (True, lines_of(turn)[0]))
+    misplaced = _MISPLACED_IN.get(stage(case.transcript), frozenset())
+    for key in points:
+        points[key] = min(_SATURATED, points[key] * (_MISPLACED if key in misplaced else 1.0))
     whole = max(total_ms, 1.0)
+    enough = max([_ENOUGH, *(_RELATIVE * value for value in points.values())])
     kept = sorted(
-        (key for key, value in points.items() if value >= _ENOUGH),
+        (key for key, value in points.items() if value >= enough),
         key=lambda key: (-points[key], key),
     )[:_MOST]
     rows = [_row(key, LABELS[key], spoken_ms[key] / whole) for key in kept]
@@ -86,6 +130,21 @@ def judge(case: Case) -> RuleAnswer:
             check(case.transcript, (line.turn.idx,), line.text[:_LONGEST]) for line in evidence
         ),
     )
+
+
+def _opening(transcript: Transcript) -> frozenset[int]:
+    """The numbers of the turns in which a customer says what the call is for."""
+    customers = [t.idx for t in transcript.turns if t.role is Role.CUSTOMER and words(t.text)]
+    return frozenset(customers[:_OPENING_TURNS])
+
+
+def _grievances(transcript: Transcript) -> list[Turn]:
+    """The turns with which an aggrieved customer makes the service itself a matter of the talk."""
+    scored = [one for one in by_turn(transcript) if one.turn.role is Role.CUSTOMER]
+    if mood(scored, transcript.duration_ms) > NEGATIVE:
+        return []
+    grieved = [one.turn for one in scored if one.value < _GRIEVED]
+    return grieved if len(grieved) >= _LEAST_GRIEVED else []
 
 
 def _row(key: str, label: str, share: float) -> dict[str, Any]:
@@ -106,8 +165,10 @@ def _sentences(transcript: Transcript) -> Iterator[tuple[Line, float, dict[str, 
 
 def _topics_of(plain: str, *, customer: bool) -> dict[str, bool]:
     found: dict[str, bool] = {}
-    for key, (strong, weak) in _groups().items():
+    for key, (strong, weak, unless) in _groups().items():
         if key in _OF_CUSTOMERS and not customer:
+            continue
+        if unless is not None and unless.search(plain):
             continue
         if strong.search(plain):
             found[key] = True
@@ -117,9 +178,12 @@ def _topics_of(plain: str, *, customer: bool) -> dict[str, bool]:
 
 
 @lru_cache(maxsize=1)
-def _groups() -> Mapping[str, tuple[re.Pattern[str], re.Pattern[str]]]:
+def _groups() -> Mapping[str, _Group]:
     said = vocabulary("topics")
-    return {key: (said[f"{key}.strong"], said[f"{key}.weak"]) for key in LABELS}
+    return {
+        key: (said[f"{key}.strong"], said[f"{key}.weak"], said.get(f"{key}.unless"))
+        for key in LABELS
+    }
 
 
 def _own_terms(transcript: Transcript) -> Iterator[dict[str, Any]]:

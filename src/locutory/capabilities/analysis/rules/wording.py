@@ -1,7 +1,8 @@
 """Vocabularies: patterns by section, from the files beside the rules.
 
 A file has sections `[name]`, one alternative of the section's pattern a line, `#` for comments, and
-a section `[fragments]` of lines `NAME = expression` that the others use as `{NAME}`.
+a section `[fragments]` of lines `NAME = expression` that the others use as `{NAME}`. The word
+classes of `classes.txt` (an amount, a day, whoever may have a say) are known to all of them.
 """
 
 import re
@@ -9,7 +10,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 
-from locutory.capabilities.analysis.rules.phrasing import pattern
+from locutory.capabilities.analysis.rules.phrases import Phrases
 from locutory.kernel.words import fold
 
 _HEADING = re.compile(r"\[([a-z_.]+)\]")
@@ -17,9 +18,21 @@ _FRAGMENT = re.compile(r"\{([A-Z_]+)\}")
 
 
 @cache
-def vocabulary(name: str) -> Mapping[str, re.Pattern[str]]:
+def vocabulary(name: str) -> Mapping[str, Phrases]:
     """The sections of `vocabulary/<name>.txt`, for texts that went through `heard`."""
-    return compiled(_text(name))
+    return compiled(_text(name), _classes())
+
+
+def alternatives(name: str, section: str) -> list[str]:
+    """The lines of one section, for whoever compiles them in another way."""
+    return _read(_text(name), dict(_classes()))[section]
+
+
+@cache
+def _classes() -> Mapping[str, str]:
+    classes: dict[str, str] = {}
+    _read(_text("classes"), classes)
+    return classes
 
 
 @cache
@@ -33,9 +46,14 @@ def _text(name: str) -> str:
     return (folder / f"{name}.txt").read_text(encoding="utf-8")
 
 
-def compiled(text: str) -> dict[str, re.Pattern[str]]:
+def compiled(text: str, classes: Mapping[str, str] | None = None) -> dict[str, Phrases]:
     """The patterns of a vocabulary's text by section. Raises KeyError for an unknown fragment."""
-    fragments: dict[str, str] = {}
+    sections = _read(text, dict(classes or {}))
+    return {name: Phrases(lines) for name, lines in sections.items()}
+
+
+def _read(text: str, fragments: dict[str, str]) -> dict[str, list[str]]:
+    """The sections' alternatives, filled in; fragments are added to those that are given."""
     sections: dict[str, list[str]] = {}
     section = ""
     for line in text.splitlines():
@@ -54,7 +72,7 @@ def compiled(text: str) -> dict[str, re.Pattern[str]]:
         else:
             sections[section].append(_filled(line, fragments))
     sections.pop("fragments", None)
-    return {name: pattern(*lines) for name, lines in sections.items()}
+    return sections
 
 
 def _filled(expression: str, fragments: Mapping[str, str]) -> str:
