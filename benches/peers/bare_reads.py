@@ -89,7 +89,7 @@ def built(folder: Path) -> FastAPI:
         )
         names = ("kind", "ended_at", "disposition", "status_detail", "channels", "true_stereo")
         more = ("language", "epoch", "custom", "created_at", "done_at", "transcript_version")
-        last = ("asr_quality", "legal_hold")
+        last = ("asr_quality", "legal_hold", "consent", "audio_purged_at")
         return {
             **_light(record),
             **{name: getattr(record, name) for name in (*names, *more, *last)},

@@ -22,6 +22,9 @@ def load() -> None:
 
     import locutory.cli.ingest  # noqa: PLC0415
     import locutory.engines.embeddings.hashed  # noqa: F401, PLC0415
+    from locutory.capabilities.analysis.api import prepare_rules  # noqa: PLC0415
+
+    prepare_rules()
 
 
 def become(task: dict[str, Any]) -> int:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
+from threading import Lock
 
 from locutory.capabilities.analysis.rules.phrases import Phrases
 from locutory.kernel.words import fold
@@ -17,10 +18,28 @@ _HEADING = re.compile(r"\[([a-z_.]+)\]")
 _FRAGMENT = re.compile(r"\{([A-Z_]+)\}")
 
 
-@cache
+_VOCABULARIES = ("bant", "feelings", "hints", "objections", "talk", "topics")
+_LOADING = Lock()  # the expressions of all vocabularies have one index
+
+
+def prepare() -> None:
+    """Read all vocabularies, so that the first call does not wait for it: one to two seconds."""
+    for name in _VOCABULARIES:
+        vocabulary(name)
+
+
 def vocabulary(name: str) -> Mapping[str, Phrases]:
     """The sections of `vocabulary/<name>.txt`, for texts that went through `heard`."""
-    return compiled(_text(name), _classes())
+    found = _READ.get(name)
+    if found is None:
+        with _LOADING:
+            found = _READ.get(name)
+            if found is None:
+                found = _READ[name] = compiled(_text(name), _classes())
+    return found
+
+
+_READ: dict[str, Mapping[str, Phrases]] = {}
 
 
 def alternatives(name: str, section: str) -> list[str]:
