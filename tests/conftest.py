@@ -33,13 +33,14 @@ from locutory.kernel.auth import people
 from locutory.kernel.auth.passwords import Passwords
 from locutory.kernel.db import Session, Storage
 from locutory.kernel.db.migrate import migrate
-from locutory.kernel.settings import DatabaseSettings, LimitSettings, Settings
+from locutory.kernel.settings import AuthSettings, DatabaseSettings, LimitSettings, Settings
 from locutory.products.calls.businesses.contract import Role
 
 assert app.MODULES, "every table is known before migrating"
 
 MACHINE = "postgresql+psycopg://postgres@127.0.0.1:5432/postgres"
 PASSWORD = "correct horse"
+CHEAP = AuthSettings(argon2_memory_kib=64, argon2_passes=1)
 
 # the default lays out every local of a failure, for seconds
 structlog.configure(
@@ -273,7 +274,7 @@ class Resident:
 @pytest.fixture(scope="session")
 def password_hash() -> str:
     """Of PASSWORD; to hash is slow by intent."""
-    passwords = Passwords()
+    passwords = Passwords(CHEAP)
     try:
         return asyncio.run(passwords.hash(PASSWORD))
     finally:
@@ -286,6 +287,7 @@ async def server(tmp_path: Path, database_url: str) -> AsyncIterator[app.Server]
     settings = Settings(
         data_dir=tmp_path / "data",
         database=DatabaseSettings(url=database_url),
+        auth=CHEAP,
         limits=LimitSettings(default="1000000/minute", login="1000000/minute"),
     )
     async with app.compose(settings).running(work=False) as server:

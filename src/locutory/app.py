@@ -28,6 +28,7 @@ from locutory.kernel.cpu import CpuPool
 from locutory.kernel.crypto import Secrets, load_or_create_secrets
 from locutory.kernel.db import Session, Storage
 from locutory.kernel.db.migrate import migrate, require_current
+from locutory.kernel.errors import ConfigError
 from locutory.kernel.events.sealer import Sealer
 from locutory.kernel.http.client import HttpClient
 from locutory.kernel.jobs import Registry, Worker
@@ -146,6 +147,10 @@ class Server:
 def compose(settings: Settings) -> Server:
     """Put a server together; nothing is opened yet. Raises ConfigError for settings that clash."""
     failpoints.arm(settings.failpoint, production=settings.production)
+    if settings.production and settings.auth.is_weak:
+        raise ConfigError(
+            "LOCUTORY_AUTH__ARGON2_MEMORY_KIB must be 19456 and ..._PASSES 2 at least in production"
+        )
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     secrets = load_or_create_secrets(settings.data_dir, settings)
     storage = Storage.from_settings(settings)

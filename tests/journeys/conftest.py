@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -58,6 +59,15 @@ class Process:
         os.kill(self.id, number)
 
 
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A command that has ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
 class Forker:
     """Starts commands without loading the program for each."""
 
@@ -81,6 +91,14 @@ class Forker:
 
     def start(self, *run: str, env: dict[str, str], log: Path) -> Process:
         return Process(self, self.ask({"run": run, "env": env, "log": str(log)}), log)
+
+    def run(self, *run: str, env: dict[str, str], folder: Path) -> Ran:
+        """Run a command in a folder to its end."""
+        name = uuid4().hex
+        out, errors = folder / f"{name}.out", folder / f"{name}.err"
+        order = {"run": run, "env": env, "log": str(out), "errors": str(errors)}
+        code = Process(self, self.ask({**order, "cwd": str(folder)}), out).end()
+        return Ran(code, out.read_text(), errors.read_text())
 
     def close(self) -> None:
         """Its end is the end of every command that still runs."""

@@ -1,7 +1,8 @@
 """Loads the program once, then runs its commands in forked processes: fast, and real processes.
 
 A line of standard input is a JSON object. `{"run": [argument…], "env": {…}, "log": path}` answers
-the id of a new process; `{"look": id}` its exit code (negative: the signal), null while it lives.
+the id of a new process, which may have `errors` and a folder `cwd` of its own; `{"look": id}` its
+exit code (negative: the signal), null while it lives.
 """
 
 import ctypes
@@ -34,9 +35,13 @@ def become(task: dict[str, Any]) -> int:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     nothing = os.open(os.devnull, os.O_RDONLY)
     log = os.open(task["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    for source, target in ((nothing, 0), (log, 1), (log, 2)):
+    errors = log
+    if "errors" in task:
+        errors = os.open(task["errors"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    for source, target in ((nothing, 0), (log, 1), (errors, 2)):
         os.dup2(source, target)
     os.environ.update(task["env"])
+    os.chdir(task.get("cwd", "."))
     sys.argv = ["locutory", *task["run"]]
     try:
         main()

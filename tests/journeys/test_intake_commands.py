@@ -3,13 +3,10 @@
 import csv
 import io
 import json
-import os
-import subprocess
-import sys
 import wave
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,17 +15,17 @@ from locutory.kernel.settings import Settings
 from locutory.products.calls.sources import keeping, operator
 from locutory.products.calls.sources.source_schemas import SourceCreate
 
-PROGRAM = Path(sys.executable).with_name("locutory")
-TIMEOUT_S = 120
+if TYPE_CHECKING:
+    from tests.journeys.conftest import Forker, Ran
+
 AGES = ("--from", "2020-01-01", "--to", "2999-01-01")
 KILLED = 137  # what a shell would say of kill -9
-Run = Callable[..., subprocess.CompletedProcess[str]]
+Run = Callable[..., Any]
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
-    plain = {k: v for k, v in os.environ.items() if not k.startswith("LOCUTORY_")}
-    plain |= {
+def run(tmp_path: Path, forker: "Forker") -> Run:
+    plain = {
         "COLUMNS": "200",
         "LOCUTORY_DATA_DIR": str(tmp_path / "data"),
         "LOCUTORY_INTAKE__FOLDERS": json.dumps([str(tmp_path / "in")]),
@@ -36,25 +33,19 @@ def run(tmp_path: Path) -> Run:
         "LOCUTORY_INTAKE__SIDECAR_WAIT_S": "0",
     }
 
-    def run(*words: str, **settings: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [PROGRAM, "calls", *words],
-            env=plain | {f"LOCUTORY_{name}": value for name, value in settings.items()},
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_S,
-        )
+    def run(*words: str, **settings: str) -> "Ran":
+        more = {f"LOCUTORY_{name}": value for name, value in settings.items()}
+        return forker.run("calls", *words, env=plain | more, folder=tmp_path)
 
     return run
 
 
-def told(done: subprocess.CompletedProcess[str]) -> Any:
+def told(done: "Ran") -> Any:
     assert done.stdout, done.stderr
     return json.loads(done.stdout)
 
 
-def is_killed(done: subprocess.CompletedProcess[str]) -> bool:
+def is_killed(done: "Ran") -> bool:
     return done.returncode in (KILLED, KILLED - 256, -9)
 
 

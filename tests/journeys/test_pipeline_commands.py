@@ -1,31 +1,22 @@
 """`locutory calls status | pause | resume | redrive` as an operator uses them."""
 
 import json
-import os
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-PROGRAM = Path(sys.executable).with_name("locutory")
-TIMEOUT_S = 120
+if TYPE_CHECKING:
+    from tests.journeys.conftest import Forker, Ran
 
 
 @pytest.fixture
-def run(tmp_path: Path):
-    env = {k: v for k, v in os.environ.items() if not k.startswith("LOCUTORY_")}
-    env |= {"LOCUTORY_DATA_DIR": str(tmp_path / "data"), "COLUMNS": "200"}
+def run(tmp_path: Path, forker: "Forker") -> Callable[..., "Ran"]:
+    env = {"LOCUTORY_DATA_DIR": str(tmp_path / "data"), "COLUMNS": "200"}
 
-    def run(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [PROGRAM, "calls", *words],
-            env=env,
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_S,
-        )
+    def run(*words: str) -> "Ran":
+        return forker.run("calls", *words, env=env, folder=tmp_path)
 
     return run
 

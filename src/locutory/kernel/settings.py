@@ -39,6 +39,13 @@ class AuthSettings(BaseModel):
     refresh_days: int = Field(default=30, ge=1)
     lockout_failures: int = Field(default=8, ge=1)
     lockout_minutes: int = Field(default=15, ge=1)
+    argon2_memory_kib: int = Field(default=65_536, ge=8, description="of a password's hash")
+    argon2_passes: int = Field(default=3, ge=1, description="over that memory")
+
+    @property
+    def is_weak(self) -> bool:
+        """Whether passwords are hashed below what OWASP asks for at the least."""
+        return self.argon2_memory_kib < 19_456 or self.argon2_passes < 2
 
 
 class JobSettings(BaseModel):

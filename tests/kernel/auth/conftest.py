@@ -12,6 +12,7 @@ import pytest
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
+from tests.conftest import CHEAP
 
 from locutory.kernel.auth import Access, Auth, BlobPutter, Principal, Roles, Tenant, queries
 from locutory.kernel.auth.dependencies import Db, SecuredRoute, access, require, stream_access
@@ -218,7 +219,7 @@ def clock() -> MovingClock:
 async def house(storage: Storage, clock: MovingClock) -> AsyncIterator[House]:
     auth = Auth(
         storage,
-        Settings(),
+        Settings(auth=CHEAP),
         roles_for_tests(),
         jwt_key=KEY,
         clock=clock,

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -10,10 +11,13 @@ import jwt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.conftest import CHEAP
 
+from locutory.app import compose
 from locutory.kernel.auth import Auth, Roles, check_open_loopback
 from locutory.kernel.auth.contract import TokenInvalid
 from locutory.kernel.auth.gate import Lookups, is_loopback
+from locutory.kernel.auth.passwords import Passwords
 from locutory.kernel.auth.tokens import (
     Tokens,
     hashed,
@@ -182,3 +186,29 @@ async def test_the_open_door_gives_tickets_too(house: Any) -> None:
         reply = await client.get("/watch/6004", params={"ticket": ticket})
 
     assert reply.status_code == 200
+
+
+@pytest.mark.parametrize(("memory", "passes"), [(64, 3), (65_536, 1)])
+def test_production_refuses_hashes_that_are_quick_to_guess(
+    tmp_path: Path, memory: int, passes: int
+) -> None:
+    auth = AuthSettings(argon2_memory_kib=memory, argon2_passes=passes)
+
+    with pytest.raises(ConfigError, match="ARGON2"):
+        compose(Settings(data_dir=tmp_path, production=True, auth=auth))
+
+
+async def test_a_hash_of_another_cost_is_made_anew_at_the_next_login() -> None:
+    cheap, dearer = Passwords(CHEAP), Passwords(AuthSettings(argon2_memory_kib=128))
+    try:
+        stored = await cheap.hash("correct horse")
+
+        assert await cheap.verify("correct horse", stored) == (True, None)
+        right, renewed = await dearer.verify("correct horse", stored)
+        assert (right, await dearer.verify("wrong horse", stored)) == (True, (False, None))
+        assert renewed is not None
+        assert "m=128" in renewed
+        assert await dearer.verify("correct horse", renewed) == (True, None)
+    finally:
+        cheap.close()
+        dearer.close()

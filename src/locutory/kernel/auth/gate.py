@@ -101,7 +101,7 @@ class Auth:
         self.db = storage.database()
         self.roles = roles
         self.clock = clock
-        self.passwords = Passwords()
+        self.passwords = Passwords(settings.auth)
         lifetime = timedelta(minutes=self.settings.access_minutes)
         self.tokens = Tokens(jwt_key, lifetime=lifetime, former_keys=former_keys, clock=clock)
         self._lookups = Lookups(storage.signals.listen(CHANGED), monotonic=monotonic)

@@ -7,14 +7,19 @@ from concurrent.futures import ThreadPoolExecutor
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 
+from locutory.kernel.settings import AuthSettings
+
 _THREADS = 2  # each hash takes 64 MiB for a tenth of a second
 
 
 class Passwords:
     """Hashes and verifies. One object a process."""
 
-    def __init__(self) -> None:
-        self._hasher = PasswordHash((Argon2Hasher(),))
+    def __init__(self, settings: AuthSettings | None = None) -> None:
+        """Hashes cost what the settings say; stored ones of another cost are made anew."""
+        cost = settings or AuthSettings()
+        argon2 = Argon2Hasher(time_cost=cost.argon2_passes, memory_cost=cost.argon2_memory_kib)
+        self._hasher = PasswordHash((argon2,))
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="argon2")
         self._nobody: str | None = None
 

@@ -8,6 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 from fastapi import FastAPI
+from tests.conftest import CHEAP
 
 from locutory.kernel import http_errors
 from locutory.kernel.auth import Auth, Roles
@@ -66,7 +67,7 @@ class Town:
 async def town(storage: Storage) -> AsyncIterator[Town]:
     roles = Roles()
     roles.add(module.product, module.roles)
-    auth = Auth(storage, Settings(), roles, jwt_key=b"k" * 32)
+    auth = Auth(storage, Settings(auth=CHEAP), roles, jwt_key=b"k" * 32)
     app = FastAPI()
     app.state.storage, app.state.auth = storage, auth
     app.state.limiter = Limiter(LimitSettings())

@@ -8,6 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 from fastapi import FastAPI
+from tests.conftest import CHEAP
 
 from locutory.capabilities.interactions.contract import Role, Transcript, Turn
 from locutory.capabilities.knowledge.api import Filing, Knowledge, prepare, store
@@ -175,7 +176,7 @@ async def archive(storage: Storage) -> AsyncIterator[Archive]:
     roles = Roles()
     roles.add("calls", ROLES)
     storage.shared["registry"] = Registry(module.jobs)
-    auth = Auth(storage, Settings(), roles, jwt_key=b"k" * 32)
+    auth = Auth(storage, Settings(auth=CHEAP), roles, jwt_key=b"k" * 32)
     knowledge = Knowledge.of(HashedEmbedder(), EmbeddedVectors())
     app = FastAPI()
     app.state.storage, app.state.auth = storage, auth
