@@ -101,7 +101,7 @@ def _private_cluster() -> Iterator[str]:
         if os.geteuid() == 0:
             shutil.chown(folder, "postgres", "postgres")
             as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
-        data, port = f"{folder}/data", _free_port()
+        data, port = f"{folder}/data", free_port()
         options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
         initdb = [*as_user, str(bin_ / "initdb"), "-D", data, "-A", "trust", "-U", "postgres"]
         start = [*as_user, str(bin_ / "pg_ctl"), "-D", data, "-w", "-o", options, "start"]
@@ -112,7 +112,7 @@ def _private_cluster() -> Iterator[str]:
         subprocess.run(stop, check=True, capture_output=True, cwd=folder)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as finder:
         finder.bind(("127.0.0.1", 0))
         port: int = finder.getsockname()[1]

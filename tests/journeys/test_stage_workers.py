@@ -1,7 +1,6 @@
 """One stage of one business as a process of its own."""
 
 import signal
-import socket
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import soundfile
 from sqlalchemy import NullPool, create_engine, text
+from tests.conftest import free_port
 
 from locutory.products.calls.demo import path
 
@@ -84,22 +84,15 @@ def test_a_slip_names_what_there_is(tmp_path: Path, forker: "Forker") -> None:
 def test_a_worker_shows_its_figures(
     tmp_path: Path, forker: "Forker", until: Callable[[Callable[[], Any], str], Any]
 ) -> None:
-    office, free_port = Office(tmp_path, forker), _free_port()
+    office, port = Office(tmp_path, forker), free_port()
     office.run("calls", "register", "--bid", "6004")
     office.run("calls", "ingest", str(tmp_path / "talk.wav"), "--bid", "6004")
 
-    worker = office.start("worker", "--metrics-port", str(free_port))
+    worker = office.start("worker", "--metrics-port", str(port))
     until(lambda: office.statuses() == {"6004": "done"}, "the call's end")
-    with urllib.request.urlopen(f"http://127.0.0.1:{free_port}/metrics") as reply:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as reply:
         shown = reply.read().decode()
     worker.send(signal.SIGTERM)
 
     assert worker.end() == 0
     assert "calls_transcribed_total{" in shown or "stt_duration_seconds_count" in shown
-
-
-def _free_port() -> int:
-    with socket.socket() as finder:
-        finder.bind(("127.0.0.1", 0))
-        port: int = finder.getsockname()[1]
-        return port

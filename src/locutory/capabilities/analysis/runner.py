@@ -1,7 +1,6 @@
 """Runs a call's agents: in parallel where they can be, each answer checked or said to be absent."""
 
 import asyncio
-import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -286,7 +285,7 @@ class AgentRunner:
             request = agent_request(spec, case)
         except InvalidError as error:
             raise InvalidOutput(error.detail, engine=llm.name, code=error.error_code) from error
-        if self._room(spec) < estimated_tokens(request.system + request.user):
+        if self._is_too_long(request):
             return await self._ask_in_pieces(llm, spec, case, run)
         if not spec.cache_enabled:
             return await _answer(llm, request, spec), True
@@ -311,11 +310,11 @@ class AgentRunner:
 
         return await self._flights.once(key, ask)
 
-    def _room(self, spec: AgentSpec) -> float:
-        """How many tokens a request may have."""
+    def _is_too_long(self, request: LLMRequest) -> bool:
+        """Whether a request does not fit the model's window; nothing is counted without one."""
         if self.context_tokens is None:
-            return math.inf
-        return self.context_tokens * (1 - _WINDOW_RESERVE) - spec.max_tokens
+            return False
+        return _tokens(request) > _room(self.context_tokens, request.max_tokens)
 
     async def _ask_in_pieces(
         self, llm: LLM, spec: AgentSpec, case: Case, run: _Run
@@ -323,10 +322,10 @@ class AgentRunner:
         """The answer to a talk that is longer than the model's window."""
 
         def tokens(transcript: Transcript) -> int:
-            request = agent_request(spec, replace(case, transcript=transcript))
-            return estimated_tokens(request.system + request.user)
+            return _tokens(agent_request(spec, replace(case, transcript=transcript)))
 
-        parts = cut(case.transcript, tokens, self._room(spec))
+        assert self.context_tokens is not None
+        parts = cut(case.transcript, tokens, _room(self.context_tokens, spec.max_tokens))
         if len(parts) < 2:
             raise InvalidOutput(
                 "the talk cannot be cut to fit the model's window",
@@ -346,12 +345,11 @@ class AgentRunner:
         else:
             value = merged(spec.key, schema, pieces)
         paid = [one for one, leads in asked if leads]
-        costs = [one.cost_micros for one in paid if one.cost_micros is not None]
         whole = _Asked(
             CachedAnswer(value=value, engine=asked[-1][0].answer.engine),
             tokens_in=sum(one.tokens_in for one in paid),
             tokens_out=sum(one.tokens_out for one in paid),
-            cost_micros=sum(costs) if len(costs) == len(paid) else None,
+            cost_micros=_total_cost(paid),
             raw=tuple(text for one, _ in asked for text in one.raw),
             pieces=len(parts),
         )
@@ -389,9 +387,19 @@ def _trace(
     return Trace(system=request.system, user=request.user, raw=raw, faults=faults)
 
 
-def _total_cost(replies: Sequence[LLMReply]) -> int | None:
-    costs = [reply.cost_micros for reply in replies if reply.cost_micros is not None]
-    return sum(costs) if len(costs) == len(replies) else None
+def _total_cost(paid: Sequence[LLMReply | _Asked]) -> int | None:
+    """What all of them cost; None where one does not say."""
+    costs = [one.cost_micros for one in paid if one.cost_micros is not None]
+    return sum(costs) if len(costs) == len(paid) else None
+
+
+def _room(context_tokens: int, answer_tokens: int) -> float:
+    """How many tokens a request may have."""
+    return context_tokens * (1 - _WINDOW_RESERVE) - answer_tokens
+
+
+def _tokens(request: LLMRequest) -> int:
+    return estimated_tokens(request.system + request.user)
 
 
 def agent_request(spec: AgentSpec, case: Case) -> LLMRequest:

@@ -32,12 +32,6 @@ class TrialState(StrEnum):
     FAILED = "failed"
 
 
-class CallBusy(ConflictError):
-    """The call's pipeline runs; wait until it has ended."""
-
-    code = "CALL_BUSY"
-
-
 class CallNotTranscribed(ConflictError):
     """The call has no transcript to judge; see its status."""
 

@@ -13,9 +13,10 @@ from locutory.kernel.errors import InvalidError
 from locutory.kernel.events import emit
 from locutory.kernel.jobs import JobSpec, enqueue
 from locutory.products.calls.agents import queries
-from locutory.products.calls.agents.contract import ANALYZE, CallBusy, CallNotTranscribed
+from locutory.products.calls.agents.contract import ANALYZE, CallNotTranscribed
 from locutory.products.calls.agents.schemas import JobRead, Reanalyze
 from locutory.products.calls.records.contract import (
+    CallBusy,
     CallNotFound,
     CallStatusChanged,
     Stage,
@@ -97,7 +98,7 @@ def _check_idle(record: CallRecord) -> None:
     if record.transcript_version < 1 and record.status != Status.PENDING:
         raise CallNotTranscribed
     if not _idle(record):
-        raise CallBusy
+        raise CallBusy("The call's pipeline runs; wait until it has ended.")
 
 
 def _idle(record: CallRecord) -> bool:
