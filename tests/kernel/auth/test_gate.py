@@ -131,6 +131,48 @@ async def test_what_was_read_before_a_change_is_not_kept() -> None:
     assert await lookups.get("ana", read_while_it_changes) == "new"
 
 
+async def test_all_who_ask_at_once_wait_for_one_look() -> None:
+    changed, read = asyncio.Event(), asyncio.Event()
+    lookups = Lookups(changed, monotonic=lambda: 0.0)
+    looks: list[str] = []
+
+    async def look(what: str) -> str:
+        looks.append(what)
+        await read.wait()
+        return what
+
+    asked = [asyncio.create_task(lookups.get("ana", lambda: look("old"))) for _ in range(64)]
+    await asyncio.sleep(0)
+    asked[0].cancel()
+    changed.set()
+    after_the_change = asyncio.create_task(lookups.get("ana", lambda: look("new")))
+    await asyncio.sleep(0)
+    read.set()
+
+    with pytest.raises(asyncio.CancelledError):
+        await asked[0]
+    assert set(await asyncio.gather(*asked[1:])) == {"old"}
+    assert await after_the_change == "new"
+    assert looks == ["old", "new"]
+    assert await lookups.get("ana", lambda: look("again")) == "new"
+
+
+async def test_a_look_that_fails_is_told_to_all_and_not_kept() -> None:
+    lookups = Lookups(asyncio.Event(), monotonic=lambda: 0.0)
+
+    async def fail() -> str:
+        raise OSError("disk")
+
+    async def look() -> str:
+        return "ana"
+
+    told = await asyncio.gather(
+        *(lookups.get("ana", fail) for _ in range(3)), return_exceptions=True
+    )
+    assert [str(error) for error in told] == ["disk"] * 3
+    assert await lookups.get("ana", look) == "ana"
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.9.9.9", "[::1]"])
 def test_the_open_door_is_allowed_on_loopback(host: str) -> None:
     check_open_loopback(host)

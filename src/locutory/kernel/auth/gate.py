@@ -45,12 +45,17 @@ _KEY_USE_NOTED = timedelta(minutes=1)
 
 
 class Lookups:
-    """What was looked up in the last 5 s. A commit of this process that changes it empties it."""
+    """What was looked up in the last 5 s. A commit of this process that changes it empties it.
+
+    Who asks for what is just being looked up waits for that look: when an entry ends under load,
+    all requests of its key would else read the same rows at once.
+    """
 
     def __init__(self, changed: asyncio.Event, *, monotonic: Callable[[], float]) -> None:
         self._changed = changed
         self._monotonic = monotonic
         self._entries: dict[Hashable, tuple[float, Any]] = {}
+        self._loading: dict[Hashable, asyncio.Task[Any]] = {}
         self._generation = 0
 
     async def get(self, key: Hashable, load: Callable[[], Awaitable[T]]) -> T:
@@ -60,19 +65,35 @@ class Lookups:
         expires, value = self._entries.get(key, (0.0, None))
         if expires > now:
             return cast("T", value)
-        generation = self._generation
+        loading = self._loading.get(key)
+        if loading is None:
+            loading = asyncio.create_task(self._load(key, load))
+            self._loading[key] = loading
+            loading.add_done_callback(lambda task: self._no_longer_loading(key, task))
+        # a caller that is cancelled must not take the value from the others
+        return cast("T", await asyncio.shield(loading))
+
+    async def _load(self, key: Hashable, load: Callable[[], Awaitable[T]]) -> T:
+        generation, began = self._generation, self._monotonic()
         loaded = await load()
         self._forget_if_changed()
         if generation == self._generation:  # else it was read before the change
             if len(self._entries) >= _CACHE_ENTRIES:
                 self._entries.clear()
-            self._entries[key] = (now + _CACHE_S, loaded)
+            self._entries[key] = (began + _CACHE_S, loaded)
         return loaded
+
+    def _no_longer_loading(self, key: Hashable, task: asyncio.Task[Any]) -> None:
+        if self._loading.get(key) is task:
+            del self._loading[key]
+        if not task.cancelled():
+            task.exception()  # whoever asked has it; nobody left is no warning at exit
 
     def _forget_if_changed(self) -> None:
         if self._changed.is_set():
             self._changed.clear()
             self._entries.clear()
+            self._loading.clear()  # it may have read what was before the change
             self._generation += 1
 
 
