@@ -16,14 +16,15 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import FastAPI, Request
 
 from locutory.app import Server, compose, create_app
 from locutory.cli.operate import configure_logs
 from locutory.kernel.auth import people
 from locutory.kernel.auth.contract import Principal, PrincipalKind, Tenant
-from locutory.kernel.auth.dependencies import SecuredRoute
+from locutory.kernel.auth.dependencies import SecuredRouter
 from locutory.kernel.auth.keys import create_key
+from locutory.kernel.collector import starting
 from locutory.kernel.db import Session, database
 from locutory.kernel.events import emit
 from locutory.kernel.http.client import HttpClient
@@ -172,7 +173,7 @@ def _turn(i: int) -> dict[str, Any]:
     }
 
 
-steering = APIRouter(route_class=SecuredRoute, prefix="/bench")
+steering = SecuredRouter(prefix="/bench")
 _publishing: set[asyncio.Task[None]] = set()
 
 
@@ -227,8 +228,10 @@ def serve(folder: Path, port: int, most_per_commit: int | None) -> None:
     """As `locutory serve --no-work` does."""
     if most_per_commit is not None:
         database._MOST_PER_COMMIT = most_per_commit
+    with starting():
+        api = built(folder)
     config = uvicorn.Config(
-        built(folder),
+        api,
         port=port,
         log_config=None,
         access_log=False,

@@ -11,7 +11,7 @@ from fastapi.routing import iter_route_contexts
 from sqlalchemy import select
 
 from locutory import __version__
-from locutory.capabilities.analysis.api import Analyst, prepare_rules
+from locutory.capabilities.analysis.api import Analyst
 from locutory.capabilities.knowledge.api import Knowledge
 from locutory.engines.blobs import BlobStore, LocalBlobs
 from locutory.engines.embeddings.base import Embedder
@@ -130,8 +130,6 @@ class Server:
             tasks = [asyncio.create_task(self.sealer.run(stop), name="sealer")]
             tasks.append(asyncio.create_task(self.hub.run(stop), name="hub"))
             if work:
-                # beside the first recordings, which are listened to before anything is judged
-                tasks.append(asyncio.create_task(asyncio.to_thread(prepare_rules)))
                 tasks.append(asyncio.create_task(self.worker().run(stop), name="worker"))
                 keeper = Keeper(self.storage)
                 tasks.append(asyncio.create_task(keeper.run(stop), name="read-models"))

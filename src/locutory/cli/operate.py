@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from locutory.kernel.collector import starting
 from locutory.kernel.settings import Settings
 
 T = TypeVar("T")
@@ -42,10 +43,11 @@ def serve(
             port=settings.server.port,
         )
         return
-    from locutory.app import compose, create_app
-
     configure_logs(settings)
-    api = create_app(compose(settings), work=work)
+    with starting():
+        from locutory.app import compose, create_app
+
+        api = create_app(compose(settings), work=work)
     config = uvicorn.Config(
         api,
         host=settings.server.host,
@@ -69,10 +71,10 @@ def worker(
     ] = None,
 ) -> None:
     """Work the queues without serving HTTP; any number of these may run beside a server."""
-    from locutory.cli.working import run_worker
-
     settings = Settings()
     configure_logs(settings)
+    with starting():
+        from locutory.cli.working import run_worker
     run_async(run_worker(settings, queues=queue or (), bids=bid or (), metrics_port=metrics_port))
 
 

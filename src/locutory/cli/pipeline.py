@@ -51,7 +51,8 @@ def print_status(status: PipelineStatus) -> None:
     for stage, depth in status.queues.items():
         age = "" if depth.oldest_age_s is None else f"{depth.oldest_age_s:.0f} s"
         counts = (depth.ready, depth.running, depth.waiting, depth.retry, depth.dead)
-        table.add_row(stage, *map(str, counts), age)
+        name = f"{stage} (half its slots)" if depth.braked else stage
+        table.add_row(name, *map(str, counts), age)
     console.print(table)
     calls = ", ".join(f"{count} {name}" for name, count in status.status_counts.items())
     console.print(f"calls: {calls}", highlight=False)

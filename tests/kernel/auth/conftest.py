@@ -9,13 +9,13 @@ from uuid import UUID
 
 import httpx2
 import pytest
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from tests.conftest import CHEAP
 
 from locutory.kernel.auth import Access, Auth, BlobPutter, Principal, Roles, Tenant, queries
-from locutory.kernel.auth.dependencies import Db, SecuredRoute, access, require, stream_access
+from locutory.kernel.auth.dependencies import Db, SecuredRouter, access, require, stream_access
 from locutory.kernel.auth.people import (
     NewTenant,
     NewUser,
@@ -67,8 +67,8 @@ class Sample(BaseModel):
     number: int
 
 
-def sample_router() -> APIRouter:
-    router = APIRouter(route_class=SecuredRoute)
+def sample_router() -> SecuredRouter:
+    router = SecuredRouter()
 
     @router.get("/in/{bid}")
     async def inside(access: Annotated[Access, access("calls:read")]) -> dict[str, Any]:

@@ -80,6 +80,7 @@ from locutory.capabilities.analysis.template_store import (
     template_in_force,
 )
 from locutory.capabilities.analysis.templates import DEFAULT_TEMPLATE
+from locutory.capabilities.analysis.warming import prepare_beside as prepare_rules_beside
 from locutory.capabilities.interactions.contract import Transcript
 from locutory.engines.llm.base import LLM
 
@@ -139,6 +140,7 @@ __all__ = [
     "parse_answer",
     "points_for",
     "prepare_rules",
+    "prepare_rules_beside",
     "publish_agent",
     "publish_template",
     "published_agent",

@@ -1,7 +1,7 @@
 """What routes ask for: a caller, a scope, a tenant's rows.
 
 ```python
-router = APIRouter(route_class=SecuredRoute)
+router = SecuredRouter()
 
 @router.get("/call-records/{bid}")
 async def list_calls(access: Annotated[Access, access("calls:read")]) -> CallPage: ...
@@ -21,8 +21,10 @@ from urllib.parse import urlsplit
 
 from fastapi import Depends, Path, Query, Request, Response
 from fastapi.dependencies.models import Dependant
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, APIRouter, iter_route_contexts
 from fastapi.security import HTTPBearer
+from starlette.routing import Match
+from starlette.types import Scope
 from structlog.contextvars import bind_contextvars
 
 from locutory.kernel.auth import embedding, service
@@ -246,6 +248,37 @@ class SecuredRoute(APIRoute):
             return await handle(request)
 
         return refuse_strangers_first
+
+
+class SecuredRouter(APIRouter):
+    """A router of secured routes, which are all known before the first request comes.
+
+    It tries them only for a path whose first segment one of them has: FastAPI tries every route of
+    every router in turn, which cost a seventh of a request with 190 routes.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"route_class": SecuredRoute, **options})
+        self._heads: frozenset[str] | None = None
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        if self._heads is None:
+            paths = [context.path_format or "" for context in iter_route_contexts(self.routes)]
+            self._heads = frozenset(_head(path) for path in paths)
+        if self._heads.isdisjoint(
+            (_head(scope["path"].removeprefix(scope.get("root_path", ""))), _ANY)
+        ):
+            return Match.NONE, {}
+        return super().matches(scope)
+
+
+_ANY = "{"
+
+
+def _head(path: str) -> str:
+    """The first segment of a path, `_ANY` where that is a parameter."""
+    head = path.split("/", 2)[1] if "/" in path else ""
+    return _ANY if head.startswith(_ANY) else head
 
 
 def _way_in(dependant: Dependant) -> Callable[[Request], Awaitable[Principal]] | None:

@@ -5,7 +5,7 @@ from types import NoneType
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response, UploadFile
+from fastapi import Query, Request, Response, UploadFile
 
 from locutory.kernel.auth import avatars, embedding, keys, people, service
 from locutory.kernel.auth.contract import (
@@ -19,7 +19,7 @@ from locutory.kernel.auth.contract import (
 from locutory.kernel.auth.dependencies import (
     CurrentPrincipal,
     Db,
-    SecuredRoute,
+    SecuredRouter,
     SettledPrincipal,
     TheAuth,
     require,
@@ -51,7 +51,7 @@ from locutory.kernel.auth.tokens import EMBED_LIFE, split_api_key
 from locutory.kernel.paging import decode_cursor, encode_cursor, split_page
 from locutory.kernel.ratelimit import rate_limit
 
-router = APIRouter(route_class=SecuredRoute, tags=["auth"], dependencies=[rate_limit("auth")])
+router = SecuredRouter(tags=["auth"], dependencies=[rate_limit("auth")])
 _LOGIN_RATE = [rate_limit("login")]
 _BODY_BYTES = avatars.MOST_BYTES + 64 * 1024  # the picture and what multipart wraps around it
 

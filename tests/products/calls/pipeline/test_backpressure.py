@@ -48,11 +48,13 @@ async def test_a_crowd_of_analyses_halves_the_transcriptions_until_it_is_gone(ho
     await house.jobs(10, "queued", queue="analyze", kind="calls.analyze", finished_ms=None)
     await house.watch()
     (crowded,) = await house.rows(braked)
+    told = (await house.status())["queues"]
     await house.change("UPDATE kernel_job SET state = 'done' WHERE queue = 'analyze'")
     await house.watch()
     (gone,) = await house.rows(braked)
 
     assert (bool(crowded[0]), crowded[1]) == (True, 4)
+    assert [stage for stage, queue in told.items() if queue["braked"]] == ["transcribe"]
     assert (bool(gone[0]), gone[1]) == (False, 4)
 
 

@@ -3,11 +3,11 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from fastapi import Depends, Header, Path, Query, Request, Response
 
 from locutory.capabilities.analysis.api import Analyst, By
 from locutory.kernel.auth.contract import Access
-from locutory.kernel.auth.dependencies import SecuredRoute, SettledPrincipal, access
+from locutory.kernel.auth.dependencies import SecuredRouter, SettledPrincipal, access
 from locutory.kernel.auth.schemas import PageAsk
 from locutory.kernel.idempotency import Idempotent
 from locutory.kernel.ratelimit import rate_limit
@@ -36,7 +36,7 @@ from locutory.products.calls.agents.schemas import (
     VersionPage,
 )
 
-router = APIRouter(route_class=SecuredRoute, tags=["agents"], dependencies=[rate_limit("default")])
+router = SecuredRouter(tags=["agents"], dependencies=[rate_limit("default")])
 Reader = Annotated[Access, access("calls:read")]
 Author = Annotated[Access, access("calls:write")]  # tries, and judges anew; changes no agent
 Keeper = Annotated[Access, access("calls:manage")]

@@ -2,10 +2,10 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from locutory.kernel.auth.contract import Access, embedded
-from locutory.kernel.auth.dependencies import SecuredRoute, SettledPrincipal, access
+from locutory.kernel.auth.dependencies import SecuredRouter, SettledPrincipal, access
 from locutory.kernel.ratelimit import rate_limit
 from locutory.products.calls.analytics import service
 from locutory.products.calls.analytics.contract import ANALYTICS
@@ -32,9 +32,7 @@ from locutory.products.calls.analytics.schemas import (
     TrendsRead,
 )
 
-router = APIRouter(
-    route_class=SecuredRoute, tags=["analytics"], dependencies=[rate_limit("default")]
-)
+router = SecuredRouter(tags=["analytics"], dependencies=[rate_limit("default")])
 Reader = Annotated[Access, access("calls:read")]
 Viewer = Annotated[Access, access("calls:read", embedded(ANALYTICS))]
 Asking = Annotated[Ask, Query()]

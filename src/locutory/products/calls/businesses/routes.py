@@ -4,13 +4,13 @@ import asyncio
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response, UploadFile
+from fastapi import Query, Request, Response, UploadFile
 
 from locutory.kernel.auth import keys
 from locutory.kernel.auth.contract import Access, Scopes
 from locutory.kernel.auth.dependencies import (
     PlatformAdmin,
-    SecuredRoute,
+    SecuredRouter,
     SettledPrincipal,
     TheAuth,
     access,
@@ -38,9 +38,7 @@ from locutory.products.calls.businesses.schemas import (
     RosterWrite,
 )
 
-router = APIRouter(
-    route_class=SecuredRoute, tags=["calls businesses"], dependencies=[rate_limit("businesses")]
-)
+router = SecuredRouter(tags=["calls businesses"], dependencies=[rate_limit("businesses")])
 Reader = Annotated[Access, access("calls:read")]
 Keeper = Annotated[Access, access("calls:manage")]
 Host = Annotated[Access, access("calls:users")]

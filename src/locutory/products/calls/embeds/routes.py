@@ -3,18 +3,16 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from locutory.kernel.auth.contract import Access, Scopes
-from locutory.kernel.auth.dependencies import SecuredRoute, TheAuth, access
+from locutory.kernel.auth.dependencies import SecuredRouter, TheAuth, access
 from locutory.kernel.auth.schemas import PageAsk
 from locutory.kernel.ratelimit import rate_limit
 from locutory.products.calls.embeds import service
 from locutory.products.calls.embeds.schemas import EmbedKeyCreate, EmbedKeyCreated, EmbedKeyPage
 
-router = APIRouter(
-    route_class=SecuredRoute, tags=["calls embed keys"], dependencies=[rate_limit("businesses")]
-)
+router = SecuredRouter(tags=["calls embed keys"], dependencies=[rate_limit("businesses")])
 KeyKeeper = Annotated[Access, access(Scopes.KEYS_MANAGE)]
 
 

@@ -3,12 +3,12 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from locutory.engines.blobs import BlobStore
 from locutory.kernel.auth.contract import Access
-from locutory.kernel.auth.dependencies import SecuredRoute, access
+from locutory.kernel.auth.dependencies import SecuredRouter, access
 from locutory.kernel.idempotency import Idempotent
 from locutory.kernel.ratelimit import rate_limit
 from locutory.products.calls.exchange import service
@@ -20,9 +20,7 @@ from locutory.products.calls.exchange.schemas import (
     ExportRead,
 )
 
-router = APIRouter(
-    route_class=SecuredRoute, tags=["calls exports"], dependencies=[rate_limit("exports")]
-)
+router = SecuredRouter(tags=["calls exports"], dependencies=[rate_limit("exports")])
 Exporter = Annotated[Access, access("calls:export")]
 
 

@@ -3,10 +3,10 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import Header, Query, Response
 
 from locutory.kernel.auth.contract import Access
-from locutory.kernel.auth.dependencies import SecuredRoute, access
+from locutory.kernel.auth.dependencies import SecuredRouter, access
 from locutory.kernel.auth.schemas import PageAsk
 from locutory.kernel.idempotency import Idempotent
 from locutory.kernel.ratelimit import rate_limit
@@ -30,9 +30,7 @@ from locutory.products.calls.findings.schemas import (
     TypeUpdate,
 )
 
-router = APIRouter(
-    route_class=SecuredRoute, tags=["calls findings"], dependencies=[rate_limit("default")]
-)
+router = SecuredRouter(tags=["calls findings"], dependencies=[rate_limit("default")])
 Reader = Annotated[Access, access("calls:read")]
 Keeper = Annotated[Access, access("calls:manage")]
 IfMatch = Annotated[

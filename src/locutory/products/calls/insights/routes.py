@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 
 from locutory.capabilities.knowledge.api import Knowledge
 from locutory.kernel.auth.contract import Access, ScopeMissing
-from locutory.kernel.auth.dependencies import SecuredRoute, SettledPrincipal, TheAuth, access
+from locutory.kernel.auth.dependencies import SecuredRouter, SettledPrincipal, TheAuth, access
 from locutory.kernel.ratelimit import rate_limit
 from locutory.products.calls.insights import service, streaming
 from locutory.products.calls.insights.schemas import (
@@ -27,7 +27,7 @@ from locutory.products.calls.insights.schemas import (
 )
 from locutory.products.calls.records.sight import OWN, READ, CallReader, Reader, reader_of
 
-router = APIRouter(route_class=SecuredRoute, tags=["rag"], dependencies=[rate_limit("default")])
+router = SecuredRouter(tags=["rag"], dependencies=[rate_limit("default")])
 WholeReader = Annotated[Access, access(READ)]
 Manager = Annotated[Access, access("calls:manage")]
 _STREAMED: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {}}}}

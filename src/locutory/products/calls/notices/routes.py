@@ -4,10 +4,10 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 
 from locutory.kernel.auth.contract import Access
-from locutory.kernel.auth.dependencies import SecuredRoute, access
+from locutory.kernel.auth.dependencies import SecuredRouter, access
 from locutory.kernel.crypto import Secrets
 from locutory.kernel.http.client import HttpClient
 from locutory.kernel.paging import decode_cursor, encode_cursor
@@ -29,9 +29,7 @@ from locutory.products.calls.notices.schemas import (
     WebhookUpdate,
 )
 
-router = APIRouter(
-    route_class=SecuredRoute, tags=["calls notices"], dependencies=[rate_limit("notices")]
-)
+router = SecuredRouter(tags=["calls notices"], dependencies=[rate_limit("notices")])
 Reader = Annotated[Access, access("calls:read")]
 Keeper = Annotated[Access, access("calls:manage")]
 _NEWEST = "newest"

@@ -3,10 +3,10 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Header, Query, Request, Response
+from fastapi import Body, Header, Query, Request, Response
 
 from locutory.kernel.auth.contract import Access, Principal
-from locutory.kernel.auth.dependencies import SecuredRoute, access, require
+from locutory.kernel.auth.dependencies import SecuredRouter, access, require
 from locutory.kernel.ratelimit import rate_limit
 from locutory.kernel.services import Services
 from locutory.kernel.settings import Settings
@@ -40,9 +40,7 @@ from locutory.products.calls.pipeline.schemas import (
 )
 from locutory.products.calls.pipeline.service.configure import Precondition, etag
 
-router = APIRouter(
-    route_class=SecuredRoute, tags=["calls pipeline"], dependencies=[rate_limit("default")]
-)
+router = SecuredRouter(tags=["calls pipeline"], dependencies=[rate_limit("default")])
 Reader = Annotated[Access, access("calls:read")]
 Operator = Annotated[Access, access("calls:ingest")]  # supervisors, not reviewers
 Keeper = Annotated[Access, access("calls:manage")]

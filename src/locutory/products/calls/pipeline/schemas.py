@@ -23,7 +23,10 @@ Age = Annotated[float, Field(ge=0, le=10**9, allow_inf_nan=False)]
 
 
 class QueueRead(BaseModel):
-    """How much waits in one stage. `waiting` waits for a time, `retry` for another try."""
+    """How much waits in one stage. `waiting` waits for a time, `retry` for another try.
+
+    `braked`: it has half of its slots until fewer calls wait in the stage behind it.
+    """
 
     ready: int
     running: int
@@ -32,6 +35,7 @@ class QueueRead(BaseModel):
     blocked: int
     dead: int
     oldest_age_s: float | None
+    braked: bool
 
 
 class Blocked(BaseModel):

@@ -3,10 +3,10 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 
 from locutory.kernel.auth.contract import Access
-from locutory.kernel.auth.dependencies import SecuredRoute, access
+from locutory.kernel.auth.dependencies import SecuredRouter, access
 from locutory.kernel.auth.schemas import PageAsk
 from locutory.kernel.crypto import Secrets
 from locutory.kernel.idempotency import Idempotent
@@ -20,9 +20,7 @@ from locutory.products.calls.privacy.schemas import (
 )
 from locutory.products.calls.privacy.service import erasing, retention
 
-router = APIRouter(
-    route_class=SecuredRoute, tags=["calls privacy"], dependencies=[rate_limit("privacy")]
-)
+router = SecuredRouter(tags=["calls privacy"], dependencies=[rate_limit("privacy")])
 Keeper = Annotated[Access, access("calls:manage")]
 
 

@@ -3,11 +3,11 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import Depends, Header, Query, Request, Response
 
 from locutory.engines.blobs import BlobStore
 from locutory.kernel.auth.contract import Access
-from locutory.kernel.auth.dependencies import SecuredRoute, access
+from locutory.kernel.auth.dependencies import SecuredRouter, access
 from locutory.kernel.auth.schemas import PageAsk
 from locutory.kernel.crypto import Secrets
 from locutory.kernel.idempotency import Idempotent
@@ -37,8 +37,8 @@ from locutory.products.calls.records.sending import StoredFile, span_of
 from locutory.products.calls.records.service import audio, editing, many, notes, runs, texts
 from locutory.products.calls.records.sight import CallReader, PageReader, Reader, reader_of
 
-router = APIRouter(route_class=SecuredRoute)
-bulk_router = APIRouter(route_class=SecuredRoute)
+router = SecuredRouter()
+bulk_router = SecuredRouter()
 _BASE = "/call-records/{bid}/{callid}"
 
 

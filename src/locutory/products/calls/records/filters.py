@@ -29,7 +29,7 @@ from locutory.capabilities.knowledge.api import says, sources_saying
 from locutory.kernel.db import Session
 from locutory.kernel.paging import AnySelect
 from locutory.products.calls.records.contract import COLLECTION
-from locutory.products.calls.records.models import LOW_ASR, CallRecord, CallTag
+from locutory.products.calls.records.models import LOW_ASR, VALUES, CallRecord, CallTag
 
 FEW = 1_000
 """So many calls are sorted at once; more are met soon enough on the way through an index."""
@@ -57,16 +57,13 @@ MOMENT = _found("calls_moment", "rule_key")
 TAG = _found(CallTag.__tablename__, "tag")
 _JOINED = (("topic", TOPIC), ("objection", OBJECTION), ("moment", MOMENT), ("tag", TAG))
 _KEYS = {"topic": "topic_key", "objection": "type_key", "moment": "rule_key", "tag": "tag"}
-# behind these columns their indexes have the order of the start
+# behind these columns their indexes have the order of the start, or of both values
 _BY_START = frozenset({"status", "agent_id", "direction"})
-_VALUES = {
-    "score": "coalesce(overall_score, -1)",
-    "sentiment": "coalesce(sentiment_score, -2)",
-}
+_BY_VALUE = frozenset({"status", "has_words"})
 _SORTED_BY = {
     "started_at": _BY_START | {"started_at"},
-    "score": frozenset({"score"}),
-    "sentiment": frozenset({"sentiment"}),
+    "score": _BY_VALUE | {"score"},
+    "sentiment": _BY_VALUE | {"sentiment"},
 }
 
 
@@ -221,7 +218,7 @@ class CallFilter:
 
         def ranged(name: str) -> ColumnElement[Any]:
             known = by_index is None or name in by_index
-            return _value(name) if known else literal_column(f"+{_VALUES[name]}", Float())
+            return _value(name) if known else literal_column(f"+{VALUES[name]}", Float())
 
         found = [*self._times(of(_R.started_at))]
         found += [of(own) == value for own, value in self._equalities().items()]
@@ -263,7 +260,7 @@ def of_these(db: Session, joined: TableClause, ids: Any) -> ColumnElement[bool]:
 
 
 def _value(name: str) -> ColumnElement[float]:
-    return literal_column(_VALUES[name], Float())
+    return literal_column(VALUES[name], Float())
 
 
 def _is_sqlite(db: Session) -> bool:

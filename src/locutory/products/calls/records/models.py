@@ -13,6 +13,30 @@ from locutory.kernel.db import TenantModel
 LOW_ASR = "asr_quality < 0.5"  # of the spec's quality gate (6.4); as text, for a partial index
 
 
+# Unknown values sort last in a descending list; the indexes have the same expressions.
+VALUES = {
+    "score": "coalesce(overall_score, -1)",
+    "sentiment": "coalesce(sentiment_score, -2)",
+    "duration": "coalesce(audio_ms, -1)",
+}
+
+
+def _ranked(by: str) -> list[Index]:
+    """All calls, those of one status, and those with or without words, by what ranks them.
+
+    Calls that failed or have no words have neither score nor sentiment: a ranked list of them
+    would else walk past all the calls that have.
+    """
+    value = text(VALUES[by])
+    return [
+        Index(f"ix_calls_record_{by}", "tenant_id", value, "id"),
+        *(
+            Index(f"ix_calls_record_{column}_{by}", "tenant_id", column, value, "id")
+            for column in ("status", "has_words")
+        ),
+    ]
+
+
 def _partial(name: str, *columns: str, where: str) -> Index:
     return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
 
@@ -74,19 +98,9 @@ class CallRecord(TenantModel):
         Index("ix_calls_record_status", "tenant_id", "status", "started_at", "id"),
         Index("ix_calls_record_agent", "tenant_id", "agent_id", "started_at", "id"),
         Index("ix_calls_record_direction", "tenant_id", "direction", "started_at", "id"),
-        Index(
-            "ix_calls_record_score",
-            "tenant_id",
-            text("coalesce(overall_score, -1)"),
-            "id",
-        ),
-        Index("ix_calls_record_duration", "tenant_id", text("coalesce(audio_ms, -1)"), "id"),
-        Index(
-            "ix_calls_record_sentiment",
-            "tenant_id",
-            text("coalesce(sentiment_score, -2)"),
-            "id",
-        ),
+        *_ranked("score"),
+        *_ranked("sentiment"),
+        Index("ix_calls_record_duration", "tenant_id", text(VALUES["duration"]), "id"),
         # the rest only finds the few calls of a rare value; see `queries.page`
         Index("ix_calls_record_own", "tenant_id", "id"),
         Index("ix_calls_record_stage", "tenant_id", "stage"),
@@ -108,12 +122,9 @@ class CallRecord(TenantModel):
     )
 
 
-# Unknown values sort last in a descending list; the indexes above have the same expressions.
 SORTS: dict[str, Any] = {
     "started_at": CallRecord.started_at,
-    "score": literal_column("coalesce(overall_score, -1)"),
-    "duration": literal_column("coalesce(audio_ms, -1)"),
-    "sentiment": literal_column("coalesce(sentiment_score, -2)"),
+    **{name: literal_column(value) for name, value in VALUES.items()},
 }
 
 

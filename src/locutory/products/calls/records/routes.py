@@ -2,9 +2,9 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import Header, Query, Request, Response
 
-from locutory.kernel.auth.dependencies import SecuredRoute, SettledPrincipal, TheAuth
+from locutory.kernel.auth.dependencies import SecuredRouter, SettledPrincipal, TheAuth
 from locutory.kernel.auth.service import businesses_of
 from locutory.kernel.crypto import Secrets
 from locutory.kernel.db import Storage
@@ -23,7 +23,7 @@ from locutory.products.calls.records.schemas import (
 )
 from locutory.products.calls.records.sight import OWN, READ, CallStreamReader, PageReader
 
-router = APIRouter(route_class=SecuredRoute, tags=["calls"], dependencies=[rate_limit("default")])
+router = SecuredRouter(tags=["calls"], dependencies=[rate_limit("default")])
 
 
 def _secrets(request: Request) -> Secrets:

@@ -3,13 +3,13 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import Depends, Header, Query, Request, Response
 
 from locutory.capabilities.analysis.api import Analyst
 from locutory.kernel.auth.contract import Access, NoTenant, ScopeMissing, TenantNotFound
 from locutory.kernel.auth.dependencies import (
     Db,
-    SecuredRoute,
+    SecuredRouter,
     SettledPrincipal,
     TheAuth,
     access,
@@ -44,9 +44,7 @@ from locutory.products.calls.reviews.schemas import (
 from locutory.products.calls.reviews.service import reading, report, reviews, sampling, templates
 from locutory.products.calls.reviews.viewers import Viewer, viewer_of
 
-router = APIRouter(
-    route_class=SecuredRoute, tags=["calls quality"], dependencies=[rate_limit("default")]
-)
+router = SecuredRouter(tags=["calls quality"], dependencies=[rate_limit("default")])
 Reader = Annotated[Access, access("calls:read")]
 Scorer = Annotated[Access, access("calls:scoring")]
 Grader = Annotated[Access, access("calls:write")]

@@ -3,11 +3,11 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Request, Response, UploadFile
+from fastapi import Form, Request, Response, UploadFile
 
 from locutory.engines.blobs import BlobStore
 from locutory.kernel.auth.contract import Access, ScopeMissing
-from locutory.kernel.auth.dependencies import SecuredRoute, SettledPrincipal, TheAuth, access
+from locutory.kernel.auth.dependencies import SecuredRouter, SettledPrincipal, TheAuth, access
 from locutory.kernel.crypto import Secrets
 from locutory.kernel.db import Session, Storage
 from locutory.kernel.http.client import HttpClient
@@ -27,9 +27,7 @@ from locutory.products.calls.sources.schemas import (
     UpdateCallTaken,
 )
 
-router = APIRouter(
-    route_class=SecuredRoute, tags=["calls ingest"], dependencies=[rate_limit("ingest")]
-)
+router = SecuredRouter(tags=["calls ingest"], dependencies=[rate_limit("ingest")])
 _PUSH_BYTES = 16 * 1024 * 1024  # 500 calls of 32 kB
 Feeder = Annotated[Access, access("calls:ingest")]
 

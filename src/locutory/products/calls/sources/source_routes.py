@@ -3,10 +3,10 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 
 from locutory.kernel.auth.contract import Access
-from locutory.kernel.auth.dependencies import SecuredRoute, access
+from locutory.kernel.auth.dependencies import SecuredRouter, access
 from locutory.kernel.auth.schemas import PageAsk
 from locutory.kernel.idempotency import Idempotent
 from locutory.kernel.settings import Settings
@@ -23,7 +23,7 @@ from locutory.products.calls.sources.source_schemas import (
 )
 from locutory.products.calls.sources.watching import ask_for_looks
 
-router = APIRouter(route_class=SecuredRoute)
+router = SecuredRouter()
 Keeper = Annotated[Access, access("calls:manage")]
 
 

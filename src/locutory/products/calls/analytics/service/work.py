@@ -22,7 +22,7 @@ from locutory.products.calls.analytics.statistics import (
     percentile,
 )
 
-EXACT_UP_TO = 5000  # calls; above that percentiles come from bins
+EXACT_UP_TO = 1000  # calls; above that percentiles come from bins, at most a point wide
 _SHOWN_BINS = 10
 _PER_BIN = SCORE_BINS // _SHOWN_BINS
 _SCORES = ("score", "pass_rate", "auto_fail_rate")

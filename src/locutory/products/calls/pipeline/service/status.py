@@ -4,6 +4,7 @@ from locutory.engines.embeddings.base import Embedder
 from locutory.engines.llm.base import LLM
 from locutory.engines.stt import STTProvider
 from locutory.kernel.db import Database
+from locutory.kernel.jobs import admin
 from locutory.kernel.jobs.depths import Depth, depths, finished_since, served_queues
 from locutory.kernel.services import Services
 from locutory.kernel.settings import Settings
@@ -30,6 +31,7 @@ async def status(db: Database, services: Services) -> PipelineStatus:
         recent = await finished_since(session, session.tenant_id, _MINUTES_S)
         hour = await finished_since(session, session.tenant_id, _HOUR_S)
         served = await served_queues(session, silent_s)
+        halved = await admin.is_braked(session, session.tenant_id, Stage.TRANSCRIBE)
         alerts = [a for a in await open_alerts(session) if a.state == AlertState.FIRING]
     left = sum(d.ready + d.running + d.waiting + d.retry for d in found.values())
     pace = sum(recent.get(stage, 0) for stage in Stage) / _MINUTES_S
@@ -37,7 +39,10 @@ async def status(db: Database, services: Services) -> PipelineStatus:
     return PipelineStatus(
         watermarks=[],
         status_counts={status: counts.get(status, 0) for status in Status},
-        queues={stage: _read(found[stage]) for stage in Stage},
+        queues={
+            stage: _read(found[stage], braked=halved and stage is Stage.TRANSCRIBE)
+            for stage in Stage
+        },
         throughput={
             "5m": recent.get(Stage.ANALYZE, 0),
             "1h": hour.get(Stage.ANALYZE, 0),
@@ -64,7 +69,7 @@ async def status(db: Database, services: Services) -> PipelineStatus:
     )
 
 
-def _read(depth: Depth) -> QueueRead:
+def _read(depth: Depth, *, braked: bool) -> QueueRead:
     return QueueRead(
         ready=depth.ready,
         running=depth.running,
@@ -73,4 +78,5 @@ def _read(depth: Depth) -> QueueRead:
         blocked=depth.ready if depth.gate else 0,
         dead=depth.dead,
         oldest_age_s=depth.oldest_age_s,
+        braked=braked,
     )

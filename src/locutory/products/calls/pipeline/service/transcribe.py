@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 import structlog
 
+from locutory.capabilities.analysis.api import prepare_rules_beside
 from locutory.capabilities.interactions.contract import Transcript
 from locutory.engines.blobs import BlobStore
 from locutory.engines.media.base import Probe
@@ -118,6 +119,7 @@ async def transcribe(ctx: Context) -> None:
     if why is not None:
         await _skip(ctx, None, began, why)
         return
+    prepare_rules_beside()
     audio = await stored_audio(ctx, record)
     if audio is None:
         sound, words = None, await _words(ctx, record, None, None)
