@@ -14,6 +14,7 @@ BENCHES = (
     "pipeline",
     "agents",
     "fairness",
+    "flood",
     "webhook",
     "reads",
     "growth",

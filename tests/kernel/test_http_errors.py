@@ -185,12 +185,6 @@ async def test_a_faulty_statement_is_a_bug_and_no_outage(client: httpx2.AsyncCli
     assert "no such table" not in reply.text
 
 
-def test_a_lost_postgresql_is_an_outage() -> None:
-    lost = OperationalError("SELECT", {}, ConnectionError("server closed the connection"))
-
-    assert http_errors.is_storage_outage(lost)
-
-
 def test_extra_keys_never_replace_the_bodys_own() -> None:
     response = http_errors.respond(400, code="X", detail="d", extra={"error_code": "Y", "more": 1})
 

@@ -6,7 +6,6 @@
 
 import json
 import math
-import sqlite3
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
@@ -20,13 +19,12 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from locutory.kernel.clock import Clock, rfc3339, utc_now
+from locutory.kernel.db.dialect import is_storage_failure
 from locutory.kernel.errors import InvalidError, LocutoryError, StorageUnavailableError
 from locutory.kernel.ratelimit import RateExceededError
 from locutory.kernel.telemetry.logs import correlation_id, get_logger
 
 STORAGE_RETRY_S: Final = 2.0
-
-_STORAGE_WORDS = ("locked", "disk is full", "disk i/o", "readonly", "unable to open")
 _PLACES = frozenset({"body", "query", "path", "header", "cookie"})
 
 
@@ -53,7 +51,7 @@ def install(app: FastAPI, *, clock: Clock = utc_now) -> None:
 
     async def on_storage(_: Request, error: Exception) -> Response:
         assert isinstance(error, OperationalError)
-        if not is_storage_outage(error):
+        if not is_storage_failure(error):
             raise error
         get_logger().error("storage unavailable", reason=str(error.orig))
         return _answer(StorageUnavailableError(retry_after=STORAGE_RETRY_S), clock)
@@ -150,17 +148,6 @@ def faults(errors: Sequence[Any]) -> list[dict[str, str]]:
         }
         for error in errors
     ]
-
-
-def is_storage_outage(error: OperationalError) -> bool:
-    """Whether the database cannot serve now, rather than dislikes the statement.
-
-    PostgreSQL drivers keep the class for outages; SQLite also uses it for faults of ours.
-    """
-    if not isinstance(error.orig, sqlite3.Error):
-        return True
-    text = str(error.orig).lower()
-    return any(word in text for word in _STORAGE_WORDS)
 
 
 def _answer(error: LocutoryError, clock: Clock) -> Response:

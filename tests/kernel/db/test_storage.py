@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import Select, create_engine, func, insert, select, text, update
+from sqlalchemy.exc import DBAPIError
 
 from locutory.kernel.db import Session, Storage
 from locutory.kernel.db.dialect import grant_to
@@ -146,6 +147,28 @@ async def test_a_caller_that_goes_away_leaves_a_whole_write(storage: Storage) ->
     await put(storage, ONE, metric())
 
     assert await count(storage, ONE) in (1, 2)
+
+
+async def test_a_faulty_statement_is_no_failure_of_the_store(storage: Storage) -> None:
+    async def ask_for_nothing() -> None:
+        async with storage.read(None) as session:
+            await session.execute(text("SELECT * FROM no_such_table"))
+
+    with pytest.raises(DBAPIError, match="no_such_table"):
+        await ask_for_nothing()
+
+
+async def test_what_postgresql_gives_up_is_told_as_its_own_failure(storage: Storage) -> None:
+    if storage.is_sqlite:
+        pytest.skip("PostgreSQL's time limit")
+
+    async def wait_too_long() -> None:
+        async with storage.read(None) as session:
+            await session.execute(text("SET LOCAL statement_timeout = 1"))
+            await session.execute(text("SELECT pg_sleep(10)"))
+
+    with pytest.raises(StorageUnavailableError):
+        await wait_too_long()
 
 
 async def test_a_locked_database_is_said_and_nothing_is_lost(storage: Storage) -> None:

@@ -162,26 +162,26 @@ def is_locked(error: BaseException) -> bool:
 
 
 def is_storage_failure(error: BaseException) -> bool:
-    """Whether the store itself failed (locked, full, gone), rather than the statement."""
+    """Whether the store itself failed (locked, full, gone), rather than the statement.
+
+    PostgreSQL's drivers keep OperationalError for that; SQLite has it for faults of ours as well.
+    """
     if not isinstance(error, DBAPIError):
         return False
     if error.connection_invalidated:
         return True
     if not isinstance(error, OperationalError):
         return False
+    if not isinstance(error.orig, sqlite3.Error):
+        return True
     words = str(error.orig).lower()
-    signs = (
-        "locked",
-        "full",
-        "disk",
-        "readonly",
-        "unable to open",
-        "connect",
-        "terminat",
-        "closed",
-        "no such savepoint",  # SQLite ended the transaction by itself: full, out of memory
-    )
-    return any(sign in words for sign in signs)
+    return any(sign in words for sign in _FAILURES)
+
+
+_FAILURES = (
+    *("locked", "disk is full", "disk i/o", "readonly", "unable to open"),
+    "no such savepoint",  # SQLite ended the transaction by itself: full, out of memory
+)
 
 
 async def in_transaction(connection: AsyncConnection) -> bool:
