@@ -9,6 +9,7 @@ from locutory.app import Server
 from locutory.kernel.auth import queries as auth_queries
 from locutory.kernel.auth.contract import Access, Principal, PrincipalKind, Tenant
 from locutory.kernel.db import Session
+from locutory.kernel.preconditions import ALWAYS
 from locutory.products.calls.businesses import roster
 from locutory.products.calls.businesses.schemas import FloorAgentWrite
 from locutory.products.calls.demo import DemoCall, path
@@ -70,7 +71,7 @@ async def furnish(
         return await templates.create(tx, made.template, actor=actor)
 
     template = await inside.db.write(write)
-    await templates.publish(inside, template.id, expected=None)
+    await templates.publish(inside, template.id, expected=ALWAYS)
     return True
 
 

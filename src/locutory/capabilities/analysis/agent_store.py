@@ -35,6 +35,7 @@ from locutory.capabilities.analysis.models import AnalysisAgent, AnalysisAgentVe
 from locutory.kernel.audit import audit
 from locutory.kernel.clock import utc_now
 from locutory.kernel.db import Session
+from locutory.kernel.preconditions import ALWAYS, Precondition
 
 AGENTS_CHANGED = "analysis.agents"
 """The signal after each change."""
@@ -48,7 +49,7 @@ class By:
     """Who changes an agent, what they saw of it before, and which model providers there are."""
 
     actor: str
-    expected: str | None = None
+    expected: Precondition = ALWAYS
     providers: Collection[str] = ()
 
 
@@ -271,7 +272,7 @@ async def _own_head(tx: Session, key: str, by: By) -> AnalysisAgent:
     """The agent's row, made for a library agent that is touched for the first time."""
     await _lock(tx)
     head = await _find_head(tx, key)
-    if by.expected is not None and by.expected != (await get_agent(tx, key)).etag:
+    if not by.expected.holds((await get_agent(tx, key)).etag):
         raise AgentChanged
     if head is None:
         library_agent(key)

@@ -15,6 +15,7 @@ from locutory.capabilities.analysis.dag import order_faults
 from locutory.capabilities.analysis.library import BUILT_IN, RULES
 from locutory.capabilities.analysis.prompts import prompt_faults
 from locutory.kernel.errors import ConflictError, InvalidError, LocutoryError, NotFoundError
+from locutory.kernel.preconditions import etag_of
 
 MOST_AGENTS = 100
 LARGEST_SCHEMA_BYTES = 64 * 1024
@@ -65,7 +66,7 @@ class StoredAgent:
     @property
     def etag(self) -> str:
         """What changes whenever the agent does."""
-        return f'"{self.spec.version}-{self.revision}"'
+        return etag_of(self.spec.version, self.revision)
 
 
 class AgentNotFound(NotFoundError):

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from locutory.capabilities.interactions.contract import Evidence, Transcript
 from locutory.kernel.errors import ConflictError, EngineError, LocutoryError, NotFoundError
+from locutory.kernel.preconditions import etag_of
 from locutory.kernel.provenance import Provenance
 
 RULES_ENGINE = "locutory-rules/1"
@@ -315,7 +316,7 @@ class StoredTemplate:
     @property
     def etag(self) -> str:
         """What changes whenever this does."""
-        return f'"{self.template.version}-{self.revision}"'
+        return etag_of(self.template.version, self.revision)
 
 
 class TemplateNotFound(NotFoundError):

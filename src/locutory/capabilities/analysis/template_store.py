@@ -34,6 +34,7 @@ from locutory.kernel.clock import utc_now
 from locutory.kernel.db import Session
 from locutory.kernel.ids import new_id
 from locutory.kernel.paging import keyset
+from locutory.kernel.preconditions import Precondition, etag_of
 
 _T, _P = AnalysisTemplate, AnalysisParameter
 _FIELDS = ("section", "key", "question", "weight", "critical", "na_allowed", "guidance")
@@ -86,7 +87,7 @@ async def create_template(tx: Session, draft: TemplateDraft, *, actor: str) -> S
 
 
 async def change_template(
-    tx: Session, template_id: UUID, draft: TemplateDraft, *, expected: str | None, actor: str
+    tx: Session, template_id: UUID, draft: TemplateDraft, *, expected: Precondition, actor: str
 ) -> StoredTemplate:
     """Write the draft anew; beside a published version, a draft of the next one.
 
@@ -111,7 +112,7 @@ async def change_template(
 
 
 async def publish_template(
-    tx: Session, template_id: UUID, *, expected: str | None, actor: str
+    tx: Session, template_id: UUID, *, expected: Precondition, actor: str
 ) -> StoredTemplate:
     """Let the newest version score from now on; the one before is archived.
 
@@ -135,7 +136,7 @@ async def publish_template(
 
 
 async def archive_template(
-    tx: Session, template_id: UUID, *, expected: str | None, actor: str
+    tx: Session, template_id: UUID, *, expected: Precondition, actor: str
 ) -> None:
     """Take a template out of use; its versions stay for the scores that were given by them.
 
@@ -186,7 +187,7 @@ def _published(row: AnalysisTemplate) -> Any:
     return row.published_at, row.id
 
 
-async def _head(tx: Session, template_id: UUID, expected: str | None) -> AnalysisTemplate:
+async def _head(tx: Session, template_id: UUID, expected: Precondition) -> AnalysisTemplate:
     """The newest version of a template that nobody else may change until the commit."""
     # the first version's row is the lock: the newest one is another row after each publication
     first = select(_T.id).where(_T.template_id == template_id, _T.version == 1)
@@ -194,7 +195,7 @@ async def _head(tx: Session, template_id: UUID, expected: str | None) -> Analysi
         raise TemplateNotFound
     head = select(_T).where(_T.template_id == template_id, _T.head)
     row = (await tx.scalars(head)).one()
-    if expected is not None and expected != f'"{row.version}-{row.revision}"':
+    if not expected.holds(etag_of(row.version, row.revision)):
         raise TemplateChanged
     return row
 

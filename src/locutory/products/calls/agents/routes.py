@@ -3,13 +3,14 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Header, Path, Query, Request, Response
+from fastapi import Depends, Path, Query, Request, Response
 
 from locutory.capabilities.analysis.api import Analyst, By
 from locutory.kernel.auth.contract import Access
 from locutory.kernel.auth.dependencies import SecuredRouter, SettledPrincipal, access
 from locutory.kernel.auth.schemas import PageAsk
 from locutory.kernel.idempotency import Idempotent
+from locutory.kernel.preconditions import ALWAYS, IfMatch, Precondition
 from locutory.kernel.ratelimit import rate_limit
 from locutory.products.calls.agents import service
 from locutory.products.calls.agents.contract import TrialState
@@ -41,9 +42,6 @@ Reader = Annotated[Access, access("calls:read")]
 Author = Annotated[Access, access("calls:write")]  # tries, and judges anew; changes no agent
 Keeper = Annotated[Access, access("calls:manage")]
 Key = Annotated[str, Path(max_length=64, description="the agent's key")]
-IfMatch = Annotated[
-    str | None, Header(description="the ETag that you read; another one now is a 412")
-]
 
 
 def _analyst(request: Request) -> Analyst:
@@ -54,10 +52,10 @@ def _analyst(request: Request) -> Analyst:
 TheAnalyst = Annotated[Analyst, Depends(_analyst)]
 
 
-def _by(inside: Access, analyst: Analyst, if_match: str | None = None) -> By:
+def _by(inside: Access, analyst: Analyst, expected: Precondition = ALWAYS) -> By:
     return By(
         actor=inside.principal.key,
-        expected=None if if_match in (None, "*") else if_match,
+        expected=expected,
         providers=analyst.providers,
     )
 
@@ -140,7 +138,7 @@ async def put_agent(
     key: Key,
     data: AgentPut,
     response: Response,
-    if_match: IfMatch = None,
+    if_match: IfMatch,
 ) -> AgentRead:
     """Write an agent's draft anew; what is in force stays until the draft is published."""
     by = _by(keeper, analyst, if_match)
@@ -154,7 +152,7 @@ async def patch_agent(
     key: Key,
     data: AgentPatch,
     response: Response,
-    if_match: IfMatch = None,
+    if_match: IfMatch,
 ) -> AgentRead:
     """Write a draft that differs from the newest version in what is named."""
     by = _by(keeper, analyst, if_match)
@@ -162,9 +160,7 @@ async def patch_agent(
 
 
 @router.delete("/agents/{bid}/{key}", status_code=204)
-async def archive_agent(
-    keeper: Keeper, analyst: TheAnalyst, key: Key, if_match: IfMatch = None
-) -> None:
+async def archive_agent(keeper: Keeper, analyst: TheAnalyst, key: Key, if_match: IfMatch) -> None:
     """Take an agent out of use; its versions and results stay."""
     await service.archive(keeper, key, by=_by(keeper, analyst, if_match))
 
@@ -183,7 +179,7 @@ async def publish_agent(
     analyst: TheAnalyst,
     key: Key,
     response: Response,
-    if_match: IfMatch = None,
+    if_match: IfMatch,
 ) -> AgentRead:
     """Let the draft judge from now on; calls that were judged keep their results."""
     by = _by(keeper, analyst, if_match)
@@ -196,8 +192,8 @@ async def roll_agent_back(
     analyst: TheAnalyst,
     key: Key,
     response: Response,
+    if_match: IfMatch,
     data: Rollback | None = None,
-    if_match: IfMatch = None,
 ) -> AgentRead:
     """Let an earlier version judge again, by default the one before."""
     by = _by(keeper, analyst, if_match)

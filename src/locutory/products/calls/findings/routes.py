@@ -3,12 +3,13 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Header, Query, Response
+from fastapi import Query, Response
 
 from locutory.kernel.auth.contract import Access
 from locutory.kernel.auth.dependencies import SecuredRouter, access
 from locutory.kernel.auth.schemas import PageAsk
 from locutory.kernel.idempotency import Idempotent
+from locutory.kernel.preconditions import IfMatch, etag_of
 from locutory.kernel.ratelimit import rate_limit
 from locutory.products.calls.findings import service
 from locutory.products.calls.findings.schemas import (
@@ -33,13 +34,10 @@ from locutory.products.calls.findings.schemas import (
 router = SecuredRouter(tags=["calls findings"], dependencies=[rate_limit("default")])
 Reader = Annotated[Access, access("calls:read")]
 Keeper = Annotated[Access, access("calls:manage")]
-IfMatch = Annotated[
-    str | None, Header(alias="If-Match", description="the ETag that you changed", max_length=200)
-]
 
 
 def _tag(response: Response, version: int) -> None:
-    response.headers["ETag"] = f'"{version}"'
+    response.headers["ETag"] = etag_of(version)
 
 
 @router.get("/objections/{bid}/types")
@@ -61,7 +59,7 @@ async def create_objection_type(
 
 @router.patch("/objections/{bid}/types/{type_key}")
 async def update_objection_type(
-    type_key: str, data: TypeUpdate, keeper: Keeper, response: Response, if_match: IfMatch = None
+    type_key: str, data: TypeUpdate, keeper: Keeper, response: Response, if_match: IfMatch
 ) -> TypeRead:
     """Change a type; a built-in one gets a form of your own."""
     changed = await service.update_type(keeper, type_key, data, if_match)
@@ -70,7 +68,7 @@ async def update_objection_type(
 
 
 @router.delete("/objections/{bid}/types/{type_key}", status_code=204)
-async def delete_objection_type(type_key: str, keeper: Keeper, if_match: IfMatch = None) -> None:
+async def delete_objection_type(type_key: str, keeper: Keeper, if_match: IfMatch) -> None:
     """Delete a type of your own; a built-in one gets its first form back."""
     await service.delete_type(keeper, type_key, if_match)
 
@@ -131,7 +129,7 @@ async def update_moment(
     data: MomentUpdate,
     keeper: Keeper,
     response: Response,
-    if_match: IfMatch = None,
+    if_match: IfMatch,
 ) -> MomentRead:
     """Change a rule."""
     changed = await service.update_moment(keeper, moment_id, data, if_match)
@@ -140,6 +138,6 @@ async def update_moment(
 
 
 @router.delete("/moments/{bid}/{moment_id}", status_code=204)
-async def delete_moment(moment_id: UUID, keeper: Keeper, if_match: IfMatch = None) -> None:
+async def delete_moment(moment_id: UUID, keeper: Keeper, if_match: IfMatch) -> None:
     """Forget a rule; what it matched stays with a call until that is analysed again."""
     await service.delete_moment(keeper, moment_id, if_match)

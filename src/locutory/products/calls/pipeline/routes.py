@@ -3,10 +3,11 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Body, Header, Query, Request, Response
+from fastapi import Body, Query, Request, Response
 
 from locutory.kernel.auth.contract import Access, Principal
 from locutory.kernel.auth.dependencies import SecuredRouter, access, require
+from locutory.kernel.preconditions import IfMatch, etag_of
 from locutory.kernel.ratelimit import rate_limit
 from locutory.kernel.services import Services
 from locutory.kernel.settings import Settings
@@ -38,16 +39,12 @@ from locutory.products.calls.pipeline.schemas import (
     VersionPage,
     WorkersRead,
 )
-from locutory.products.calls.pipeline.service.configure import Precondition, etag
 
 router = SecuredRouter(tags=["calls pipeline"], dependencies=[rate_limit("default")])
 Reader = Annotated[Access, access("calls:read")]
 Operator = Annotated[Access, access("calls:ingest")]  # supervisors, not reviewers
 Keeper = Annotated[Access, access("calls:manage")]
 Manager = Annotated[Principal, require("calls:manage")]
-IfMatch = Annotated[
-    str | None, Header(description="the ETag that the change is made to; another one is 412")
-]
 
 
 def _services(request: Request) -> Services:
@@ -56,7 +53,7 @@ def _services(request: Request) -> Services:
 
 
 def _told(found: Configured, response: Response) -> ConfigRead:
-    response.headers["ETag"] = etag(found.version)
+    response.headers["ETag"] = etag_of(found.version)
     return ConfigRead(version=found.version, config=found.config)
 
 
@@ -98,10 +95,10 @@ async def get_pipeline_config(keeper: Keeper, response: Response) -> ConfigRead:
 
 @router.put("/pipeline/{bid}/config")
 async def put_pipeline_config(
-    keeper: Keeper, data: PipelineConfig, response: Response, if_match: IfMatch = None
+    keeper: Keeper, data: PipelineConfig, response: Response, if_match: IfMatch
 ) -> ConfigRead:
     """Replace the configuration; running workers follow within seconds."""
-    asked = Precondition(if_match)
+    asked = if_match
     return _told(await service.change_config(keeper, lambda _: data, asked=asked), response)
 
 
@@ -113,11 +110,11 @@ async def patch_pipeline_config(
         Body(examples=[{"filters": {"min_duration_s": 20}}, {"stages": {"index": None}}]),
     ],
     response: Response,
-    if_match: IfMatch = None,
+    if_match: IfMatch,
 ) -> ConfigRead:
     """Change the parts that are named (RFC 7396); null sets a part back to its default."""
     found = await service.change_config(
-        keeper, lambda config: patched(config, data), asked=Precondition(if_match)
+        keeper, lambda config: patched(config, data), asked=if_match
     )
     return _told(found, response)
 
@@ -132,10 +129,10 @@ async def list_pipeline_config_versions(
 
 @router.post("/pipeline/{bid}/config/rollback")
 async def roll_pipeline_config_back(
-    keeper: Keeper, data: Rollback, response: Response, if_match: IfMatch = None
+    keeper: Keeper, data: Rollback, response: Response, if_match: IfMatch
 ) -> ConfigRead:
     """Put an earlier version in force again, as a new version."""
-    found = await service.rollback(keeper, data.version, asked=Precondition(if_match))
+    found = await service.rollback(keeper, data.version, asked=if_match)
     return _told(found, response)
 
 
@@ -143,22 +140,22 @@ async def roll_pipeline_config_back(
 async def get_pipeline_budgets(reader: Reader, response: Response) -> BudgetsRead:
     """The day's budgets and what is used of them, with the configuration's ETag."""
     found = await service.read_budgets(reader.db)
-    response.headers["ETag"] = etag(found.version)
+    response.headers["ETag"] = etag_of(found.version)
     return found
 
 
 @router.put("/pipeline/{bid}/budgets")
 async def put_pipeline_budgets(
-    keeper: Keeper, data: Budgets, response: Response, if_match: IfMatch = None
+    keeper: Keeper, data: Budgets, response: Response, if_match: IfMatch
 ) -> BudgetsRead:
     """Replace the budgets: the same as that part of the configuration."""
     await service.change_config(
         keeper,
         lambda config: config.model_copy(update={"budgets": data}),
-        asked=Precondition(if_match),
+        asked=if_match,
     )
     found = await service.read_budgets(keeper.db)
-    response.headers["ETag"] = etag(found.version)
+    response.headers["ETag"] = etag_of(found.version)
     return found
 
 

@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Header, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 
 from locutory.capabilities.analysis.api import Analyst
 from locutory.kernel.auth.contract import Access, NoTenant, ScopeMissing, TenantNotFound
@@ -16,6 +16,7 @@ from locutory.kernel.auth.dependencies import (
 )
 from locutory.kernel.auth.service import businesses_of
 from locutory.kernel.idempotency import Idempotent
+from locutory.kernel.preconditions import IfMatch
 from locutory.kernel.ratelimit import rate_limit
 from locutory.products.calls.reviews.schemas import (
     AgreementAsk,
@@ -48,9 +49,6 @@ router = SecuredRouter(tags=["calls quality"], dependencies=[rate_limit("default
 Reader = Annotated[Access, access("calls:read")]
 Scorer = Annotated[Access, access("calls:scoring")]
 Grader = Annotated[Access, access("calls:write")]
-IfMatch = Annotated[
-    str | None, Header(alias="If-Match", description="the ETag of what you read, else 412")
-]
 
 
 async def _inside(principal: SettledPrincipal, auth: TheAuth, request: Request, bid: str) -> Access:
@@ -110,28 +108,26 @@ async def change_scoring_template(
     template_id: UUID,
     data: TemplateWrite,
     response: Response,
-    if_match: IfMatch = None,
+    if_match: IfMatch,
 ) -> TemplateRead:
     """Write the draft anew; of a published version, this makes the next one's draft."""
-    stored = await templates.change(inside, template_id, data, expected=_expected(if_match))
+    stored = await templates.change(inside, template_id, data, expected=if_match)
     response.headers["ETag"] = stored.etag
     return templates.read(stored)
 
 
 @router.delete("/scoring-templates/{bid}/{template_id}", status_code=204)
-async def archive_scoring_template(
-    inside: Scorer, template_id: UUID, if_match: IfMatch = None
-) -> None:
+async def archive_scoring_template(inside: Scorer, template_id: UUID, if_match: IfMatch) -> None:
     """Take a template out of use; scores that it gave stay readable."""
-    await templates.archive(inside, template_id, expected=_expected(if_match))
+    await templates.archive(inside, template_id, expected=if_match)
 
 
 @router.post("/scoring-templates/{bid}/{template_id}/publish")
 async def publish_scoring_template(
-    inside: Scorer, template_id: UUID, response: Response, if_match: IfMatch = None
+    inside: Scorer, template_id: UUID, response: Response, if_match: IfMatch
 ) -> TemplateRead:
     """Let the newest version score calls from now on; earlier scores stay as they are."""
-    stored = await templates.publish(inside, template_id, expected=_expected(if_match))
+    stored = await templates.publish(inside, template_id, expected=if_match)
     response.headers["ETag"] = stored.etag
     return templates.read(stored)
 
@@ -237,10 +233,10 @@ async def get_review_sampling(inside: Grader, response: Response) -> SamplingRea
 
 @router.put("/review-sampling/{bid}")
 async def set_review_sampling(
-    inside: Scorer, data: SamplingWrite, response: Response, if_match: IfMatch = None
+    inside: Scorer, data: SamplingWrite, response: Response, if_match: IfMatch
 ) -> SamplingRead:
     """Say how reviews are drawn; the week that ended is drawn every Monday."""
-    read, response.headers["ETag"] = await sampling.put(inside, data, expected=_expected(if_match))
+    read, response.headers["ETag"] = await sampling.put(inside, data, expected=if_match)
     return read
 
 
@@ -254,9 +250,3 @@ async def draw_reviews(inside: Scorer, ask: DrawAsk) -> DrawRead:
 async def get_agreement(inside: Reader, ask: Annotated[AgreementAsk, Query()]) -> AgreementReport:
     """How far reviewers agree with one another and with the engine, per parameter."""
     return await report.report(inside.db, ask, asked_by=inside.principal.id)
-
-
-def _expected(if_match: str | None) -> str | None:
-    """The one etag that must still hold; `*` and nothing hold always."""
-    wanted = (if_match or "*").strip().removeprefix("W/")
-    return None if wanted == "*" else wanted

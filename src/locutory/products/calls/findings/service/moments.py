@@ -9,6 +9,7 @@ from locutory.kernel.auth.contract import Access
 from locutory.kernel.auth.schemas import PageAsk
 from locutory.kernel.db import Session
 from locutory.kernel.paging import decode_cursor, encode_cursor, split_page
+from locutory.kernel.preconditions import Precondition
 from locutory.products.calls.findings import queries
 from locutory.products.calls.findings.contract import MomentKeyTaken, MomentNotFound, TooMany
 from locutory.products.calls.findings.models import MomentRule
@@ -63,7 +64,7 @@ async def create_moment(tx: Session, data: MomentCreate, *, actor: str) -> Momen
 
 
 async def update_moment(
-    access: Access, id_: UUID, data: MomentUpdate, if_match: str | None
+    access: Access, id_: UUID, data: MomentUpdate, if_match: Precondition
 ) -> MomentRead:
     """Change a rule; calls show it from their next analysis on.
 
@@ -86,7 +87,7 @@ async def update_moment(
     return await access.db.write(store)
 
 
-async def delete_moment(access: Access, id_: UUID, if_match: str | None) -> None:
+async def delete_moment(access: Access, id_: UUID, if_match: Precondition) -> None:
     """Forget a rule; what it matched stays with a call until that is analysed again.
 
     Raises MomentNotFound, ChangedMeanwhile.

@@ -8,6 +8,7 @@ from locutory.kernel.auth.schemas import PageAsk
 from locutory.kernel.db import Session
 from locutory.kernel.ids import KERNEL
 from locutory.kernel.paging import decode_cursor, encode_cursor, split_page
+from locutory.kernel.preconditions import Precondition, etag_of
 from locutory.products.calls.findings import queries
 from locutory.products.calls.findings.contract import (
     ChangedMeanwhile,
@@ -54,7 +55,9 @@ async def create_type(tx: Session, data: TypeCreate, *, actor: str) -> TypeRead:
     return read_type(resolved(None, row))
 
 
-async def update_type(access: Access, key: str, data: TypeUpdate, if_match: str | None) -> TypeRead:
+async def update_type(
+    access: Access, key: str, data: TypeUpdate, if_match: Precondition
+) -> TypeRead:
     """Change a type; a built-in one gets a form of the business's own.
 
     Raises TypeNotFound, ChangedMeanwhile.
@@ -88,7 +91,7 @@ async def update_type(access: Access, key: str, data: TypeUpdate, if_match: str 
     return await access.db.write(store)
 
 
-async def delete_type(access: Access, key: str, if_match: str | None) -> None:
+async def delete_type(access: Access, key: str, if_match: Precondition) -> None:
     """Delete a type of the business's own, or give a built-in one its first form back.
 
     Raises TypeNotFound, ChangedMeanwhile.
@@ -121,16 +124,9 @@ def read_type(known: KnownType) -> TypeRead:
     )
 
 
-def etag(version: int) -> str:
-    """The version as a header."""
-    return f'"{version}"'
-
-
-def require_version(if_match: str | None, version: int) -> None:
+def require_version(if_match: Precondition, version: int) -> None:
     """Refuse a change of what somebody else changed. Raises ChangedMeanwhile."""
-    if if_match is None or if_match.strip() == "*":
-        return
-    if etag(version) not in [one.strip() for one in if_match.split(",")]:
+    if not if_match.holds(etag_of(version)):
         raise ChangedMeanwhile
 
 

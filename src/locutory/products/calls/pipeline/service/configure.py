@@ -1,7 +1,6 @@
 """Reading and changing a business's configuration; every change is a version."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from sqlalchemy.exc import IntegrityError
 
@@ -11,6 +10,7 @@ from locutory.kernel.db import Database, Session
 from locutory.kernel.events import emit
 from locutory.kernel.jobs import JobSpec, admin, enqueue
 from locutory.kernel.paging import decode_cursor, encode_cursor, split_page
+from locutory.kernel.preconditions import Precondition, etag_of
 from locutory.products.calls.pipeline import queries
 from locutory.products.calls.pipeline.config import PipelineConfig
 from locutory.products.calls.pipeline.contract import (
@@ -27,26 +27,6 @@ from locutory.products.calls.records.contract import Stage
 
 _VERSIONS = "pipeline-versions"
 Change = Callable[[PipelineConfig], PipelineConfig]
-
-
-@dataclass(frozen=True, slots=True)
-class Precondition:
-    """What `If-Match` asked for; nothing asks for nothing."""
-
-    asked: str | None
-
-    def check(self, version: int) -> None:
-        """Raises ConfigChanged unless that version's tag was asked for."""
-        if self.asked is None or self.asked.strip() == "*":
-            return
-        tags = {tag.strip().removeprefix("W/") for tag in self.asked.split(",")}
-        if etag(version) not in tags:
-            raise ConfigChanged
-
-
-def etag(version: int) -> str:
-    """The tag of a version."""
-    return f'"{version}"'
 
 
 async def read_config(db: Database) -> Configured:
@@ -79,7 +59,8 @@ async def change_config(
 
     async def store(tx: Session) -> Configured:
         now = await queries.configured(tx)
-        asked.check(now.version)
+        if not asked.holds(etag_of(now.version)):
+            raise ConfigChanged
         return await _adopt(tx, now, change(now.config), access.principal.key, note)
 
     return await access.db.write(store)
@@ -90,7 +71,8 @@ async def rollback(access: Access, version: int, *, asked: Precondition) -> Conf
 
     async def store(tx: Session) -> Configured:
         now = await queries.configured(tx)
-        asked.check(now.version)
+        if not asked.holds(etag_of(now.version)):
+            raise ConfigChanged
         earlier = await queries.get_version(tx, version)
         config = PipelineConfig.model_validate(earlier.config)
         return await _adopt(tx, now, config, access.principal.key, f"as version {version}")

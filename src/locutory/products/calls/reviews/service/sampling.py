@@ -15,6 +15,7 @@ from locutory.kernel.db import Database, Session
 from locutory.kernel.events import emit
 from locutory.kernel.jobs import Context
 from locutory.kernel.jobs.housekeeping import schedule
+from locutory.kernel.preconditions import Precondition, etag_of
 from locutory.products.calls.reviews import queries
 from locutory.products.calls.reviews.contract import (
     SAMPLE,
@@ -27,7 +28,7 @@ from locutory.products.calls.reviews.contract import (
 from locutory.products.calls.reviews.models import CallReview, ReviewSampling
 from locutory.products.calls.reviews.schemas import DrawRead, SamplingRead, SamplingWrite
 
-_UNSAID = '"0"'
+_UNSAID = etag_of(0)
 # Monday, when it is Monday everywhere: the week before is over in every time zone.
 _WEEKLY = "0 13 * * 1"
 _SYSTEM = "system:reviews"
@@ -40,13 +41,13 @@ async def get(db: Database) -> tuple[SamplingRead, str]:
 
 
 async def put(
-    access: Access, data: SamplingWrite, *, expected: str | None
+    access: Access, data: SamplingWrite, *, expected: Precondition
 ) -> tuple[SamplingRead, str]:
     """Say how reviews are drawn from now on. Raises SamplingChanged."""
 
     async def store(tx: Session) -> tuple[SamplingRead, str]:
         row = await queries.sampling(tx, lock=True)
-        if expected is not None and expected != _read(row)[1]:
+        if not expected.holds(_read(row)[1]):
             raise SamplingChanged
         if row is None:
             row = ReviewSampling(revision=0)
@@ -89,7 +90,7 @@ def _read(row: ReviewSampling | None) -> tuple[SamplingRead, str]:
         updated_by=row.updated_by,
         updated_at=row.updated_at,
     )
-    return read, f'"{row.revision}"'
+    return read, etag_of(row.revision)
 
 
 async def draw_now(access: Access, week: str | None) -> DrawRead:

@@ -33,6 +33,7 @@ from locutory.capabilities.analysis.contract import (
 from locutory.kernel.auth.contract import Access
 from locutory.kernel.db import Database, Session
 from locutory.kernel.paging import decode_cursor, encode_cursor, split_page
+from locutory.kernel.preconditions import Precondition
 from locutory.products.calls.records import queries as records
 from locutory.products.calls.records.transcripts import transcript_of
 from locutory.products.calls.reviews import queries
@@ -78,7 +79,7 @@ async def create(tx: Session, data: TemplateWrite, *, actor: str) -> TemplateRea
 
 
 async def change(
-    access: Access, template_id: UUID, data: TemplateWrite, *, expected: str | None
+    access: Access, template_id: UUID, data: TemplateWrite, *, expected: Precondition
 ) -> StoredTemplate:
     """Write the draft anew, or the next version's. Raises what `change_template` raises."""
     actor = access.principal.key
@@ -87,7 +88,7 @@ async def change(
     )
 
 
-async def publish(access: Access, template_id: UUID, *, expected: str | None) -> StoredTemplate:
+async def publish(access: Access, template_id: UUID, *, expected: Precondition) -> StoredTemplate:
     """Let the newest version score from now on. Raises what `publish_template` raises."""
     actor = access.principal.key
     return await access.db.write(
@@ -95,7 +96,7 @@ async def publish(access: Access, template_id: UUID, *, expected: str | None) ->
     )
 
 
-async def archive(access: Access, template_id: UUID, *, expected: str | None) -> None:
+async def archive(access: Access, template_id: UUID, *, expected: Precondition) -> None:
     """Take a template out of use. Raises TemplateNotFound, TemplateChanged."""
     actor = access.principal.key
     await access.db.write(
