@@ -32,6 +32,7 @@ from locutory.kernel.errors import ConfigError
 from locutory.kernel.events.sealer import Sealer
 from locutory.kernel.http.client import HttpClient
 from locutory.kernel.jobs import Registry, Worker
+from locutory.kernel.jobs.health import workers_check
 from locutory.kernel.jobs.housekeeping import ensure_schedule
 from locutory.kernel.jobs.metrics import JobMetrics, QueueDepth
 from locutory.kernel.module import Module
@@ -239,6 +240,9 @@ def create_app(server: Server, *, work: bool = True) -> FastAPI:
 
     checks = HealthChecks()
     checks.add("database", _database_check(server))
+    silent_s = server.settings.jobs.silent_s
+    workers = workers_check(server.storage, server.registry, silent_s)
+    checks.add("workers", workers, gates_ready=False)
     for module in server.modules:
         for name, check in module.checks.items():
             checks.add(f"{module.name}.{name}", check, gates_ready=False)

@@ -56,6 +56,10 @@ _AT_MOST = text(
 _AT_MOST_OVERALL = text(
     "SELECT count(*) FROM (SELECT 1 FROM kernel_job WHERE state = 'queued' LIMIT :most) AS counted"
 )
+_READY_SINCE = text(
+    "SELECT 1 FROM kernel_job WHERE state = 'queued' AND queue = :queue"
+    " AND run_at_ms <= :before LIMIT 1"
+)
 _MEANS = text(
     "SELECT queue, avg(finished_ms - started_ms) / 1000.0 FROM kernel_job "
     "WHERE (state = 'done' OR state = 'cancelled') AND finished_ms >= :since "
@@ -171,6 +175,17 @@ async def workers(session: Session, fresh_s: float) -> list[WorkerSeen]:
 async def served_queues(session: Session, fresh_s: float) -> set[str]:
     """Queues that some worker with a fresh heartbeat serves."""
     return {name for w in await workers(session, fresh_s) if w.alive for name in w.queues}
+
+
+async def unserved(session: Session, queues: Collection[str], silent_s: float) -> set[str]:
+    """Those queues in which work has been ready for so long and that no living worker serves."""
+    before = await clock_ms(session) - int(silent_s * 1000)
+    found = set()
+    for queue in set(queues) - await served_queues(session, silent_s):
+        asked = {"queue": queue, "before": before}
+        if (await session.execute(_READY_SINCE, asked, execution_options=FENCED)).first():
+            found.add(queue)
+    return found
 
 
 async def forget_silent(tx: Session, silent_s: int) -> None:

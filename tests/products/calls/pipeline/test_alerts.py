@@ -98,6 +98,28 @@ async def test_a_refused_key_blocks_the_stage_with_one_alert_and_no_dead_letter(
 
 
 @pytest.mark.both_databases
+async def test_health_tells_that_nobody_works_though_no_worker_raises_an_alert(
+    house: Any, recording: bytes
+) -> None:
+    async def workers() -> tuple[str, Any]:
+        told = (await house.ask("GET", "/health")).json()
+        return told["status"], told["checks"]["workers"]
+
+    idle = await workers()
+    await house.jobs(1, "queued", finished_ms=None)
+    alone = await workers()
+    await house.change(
+        "INSERT INTO kernel_worker (id, queues, started_ms, heartbeat_ms)"
+        " VALUES ('w', '[\"transcribe\"]', 1, 9000000000000)"
+    )
+    served = await workers()
+
+    assert idle == ("ok", {"status": "ok", "served": []})
+    assert alone == ("degraded", {"status": "failed", "error_code": "QUEUES_UNSERVED"})
+    assert served == ("ok", {"status": "ok", "served": ["transcribe"]})
+
+
+@pytest.mark.both_databases
 async def test_an_alert_waits_for_its_condition_to_last(house: Any) -> None:
     house.server.settings.pipeline.lag_jobs = 3
     ids = await house.jobs(4, "queued", finished_ms=None)
