@@ -176,6 +176,19 @@ async def test_the_first_template_by_name_whose_conditions_fit_scores(floor: "Fl
     assert used == ["A out", "B tagged", "C hindi", "Z default"]
 
 
+async def test_a_template_is_for_the_teams_of_the_roster(floor: "Floor") -> None:
+    ana = {"external_id": "a1", "name": "Ana", "team": "North"}
+    roster = {"items": [ana, {"external_id": "a2", "name": "Bo"}]}
+    await floor.admin.told("PUT", "/businesses/6004/floor-agents", json=roster)
+    await floor.publish(name="Z default")
+    await floor.publish(name="North only", applies_if={"teams": ["North"]})
+
+    calls = [await floor.call(f"of-{agent}", agent_id=agent) for agent in ("a1", "a2", "a9")]
+
+    used = [call["scores"][0]["template"] for call in calls]
+    assert used == ["North only", "Z default", "Z default"]
+
+
 async def test_of_templates_without_conditions_the_one_published_last_is_the_default(
     floor: "Floor",
 ) -> None:

@@ -122,6 +122,12 @@ async def own_agents(db: Database, user_id: UUID) -> tuple[str, ...]:
         return tuple((await session.scalars(statement)).all())
 
 
+async def team_of(session: Session, external_id: str) -> str | None:
+    """The team of a floor agent, None where the roster names none."""
+    statement = select(FloorAgent.team).where(FloorAgent.external_id == external_id)
+    return (await session.scalars(statement)).one_or_none()
+
+
 async def agents_of(db: Database, user_ids: Sequence[UUID]) -> dict[UUID, str]:
     """Which floor agent each of these users is."""
     async with db.read() as session:

@@ -69,6 +69,7 @@ class AppliesIfWrite(BaseModel):
 
     directions: Annotated[list[Direction], Field(max_length=10)] = []
     agents: _Terms = []
+    teams: Annotated[_Terms, Field(description="of the roster of floor agents")] = []
     tags: _Terms = []
     languages: Annotated[_Terms, Field(description="by prefix: `en` is also `en-IN`")] = []
 

@@ -17,6 +17,7 @@ from locutory.capabilities.analysis.contract import GradingMode, TalkFacts, Temp
 from locutory.kernel.clock import rfc3339, utc_now
 from locutory.kernel.db import Session
 from locutory.kernel.events import emit
+from locutory.products.calls.businesses.roster import team_of
 from locutory.products.calls.records.marks import mark_stale
 from locutory.products.calls.records.models import CallRecord
 from locutory.products.calls.reviews import queries
@@ -29,6 +30,7 @@ async def template_for(session: Session, record: CallRecord) -> Template:
     facts = TalkFacts(
         direction=record.direction,
         agent_id=record.agent_id,
+        team=None if record.agent_id is None else await team_of(session, record.agent_id),
         tags=tuple(record.tags),
         language=record.language,
     )

@@ -175,6 +175,7 @@ def _draft(data: TemplateWrite) -> TemplateDraft:
         applies_if=AppliesIf(
             directions=tuple(direction.value for direction in conditions.directions),
             agents=tuple(conditions.agents),
+            teams=tuple(conditions.teams),
             tags=tuple(conditions.tags),
             languages=tuple(conditions.languages),
         ),
@@ -198,6 +199,7 @@ def read(stored: StoredTemplate) -> TemplateRead:
             {
                 "directions": conditions.directions,
                 "agents": conditions.agents,
+                "teams": conditions.teams,
                 "tags": conditions.tags,
                 "languages": conditions.languages,
             }
