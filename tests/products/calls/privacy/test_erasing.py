@@ -168,6 +168,32 @@ async def test_a_call_that_was_only_deleted_has_its_traces_erased(house: "House"
     assert await house.keeping([WORD]) == {}
 
 
+async def test_a_number_is_found_however_its_own_country_writes_it(house: "House") -> None:
+    await house.told("PATCH", "/businesses/{bid}", json={"country_code": "IN"})
+    same = ["+91 98123 45678", "0091-9812345678", "919812345678", "098123 45678", "9812345678"]
+    others = ["+33 98123 45678", "+91 98123 45679", "0198123 45678", "anonymous"]
+    calls = [
+        {"callid": f"n-{n}", "customer_phone": phone} for n, phone in enumerate([*same, *others])
+    ]
+    await house.told("POST", "/ingest/{bid}/calls", json={"calls": calls})
+
+    found = [
+        {
+            call["callid"]
+            for call in (await house.told("GET", "/call-records/{bid}", params={"phone": phone}))[
+                "items"
+            ]
+        }
+        for phone in same
+    ]
+    request = await house.erase(phone="098123 45678")
+    left = (await house.told("GET", "/call-records/{bid}"))["items"]
+
+    assert found == [{f"n-{n}" for n in range(len(same))}] * len(same)
+    assert request["counts"]["calls"] == len(same)
+    assert {call["callid"] for call in left} == {f"n-{n + len(same)}" for n in range(len(others))}
+
+
 async def test_a_phone_that_nobody_has_gets_its_receipt(house: "House") -> None:
     await house.hear("o-1")
     export = {"kind": "calls", "format": "csv"}

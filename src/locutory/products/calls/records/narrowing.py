@@ -1,7 +1,6 @@
 """From the words that narrow a list of calls to the conditions behind them."""
 
-from uuid import UUID
-
+from locutory.kernel.auth.contract import Tenant
 from locutory.kernel.crypto import Secrets
 from locutory.kernel.errors import InvalidError
 from locutory.products.calls.records.filters import CallFilter
@@ -9,9 +8,9 @@ from locutory.products.calls.records.phones import hashes
 from locutory.products.calls.records.schemas import CallNarrowing
 
 
-def filter_of(ask: CallNarrowing, secrets: Secrets, *, tenant_id: UUID) -> CallFilter:
+def filter_of(ask: CallNarrowing, secrets: Secrets, *, tenant: Tenant) -> CallFilter:
     """The conditions that a request names."""
-    last4, hashed = _phone(ask.phone, secrets, tenant_id)
+    last4, hashed = _phone(ask.phone, secrets, tenant)
     return CallFilter(
         from_=ask.from_,
         to=ask.to,
@@ -37,7 +36,7 @@ def filter_of(ask: CallNarrowing, secrets: Secrets, *, tenant_id: UUID) -> CallF
 
 
 def _phone(
-    phone: str | None, secrets: Secrets, tenant_id: UUID
+    phone: str | None, secrets: Secrets, tenant: Tenant
 ) -> tuple[str | None, list[str] | None]:
     """The last four digits, or the hashes of all forms in which the number may be stored.
 
@@ -49,7 +48,7 @@ def _phone(
         return phone, None
     # a query's plus sign may have become a space
     written = f"+{phone.strip()}" if phone.startswith(" ") else phone
-    found = hashes(written, tenant_id=tenant_id, key=secrets.phone_key)
+    found = hashes(written, tenant=tenant, key=secrets.phone_key)
     if found is None:
         fault = {"field": "phone", "code": "PHONE_INVALID", "message": "four digits or all of them"}
         raise InvalidError("the phone number cannot be read", errors=[fault])

@@ -1,8 +1,8 @@
 """Phone numbers as sources write them, brought to one form."""
 
 import re
-from uuid import UUID
 
+from locutory.kernel.auth.contract import Tenant
 from locutory.kernel.crypto import phone_hash
 
 _NOT_DIGITS = re.compile(r"[^0-9]")
@@ -17,7 +17,7 @@ def normalised(phone: str | None) -> str | None:
     if phone is None or not _NUMBER.fullmatch(phone.strip()):
         return None
     text = phone.strip()
-    digits = _NOT_DIGITS.sub("", text)
+    digits = digits_of(text)
     if text.startswith("+"):
         return "+" + digits
     if digits.startswith("00"):
@@ -25,13 +25,46 @@ def normalised(phone: str | None) -> str | None:
     return digits
 
 
-def hashes(phone: str, *, tenant_id: UUID, key: bytes) -> list[str] | None:
-    """The keyed hashes of all forms in which sources may have written a number.
+def forms(phone: str, country: str | None = None) -> list[str] | None:
+    """All forms in which sources may have written a number, as `normalised` leaves them.
 
-    The first is that of its digits alone. None if it is no number.
+    The first are its digits as they are given. With the business's `country` (ISO 3166-1 alpha-2)
+    a number of that country is also meant without its country code, with and without the zero or
+    what else is dialled before it there, and the other way round. None if it is no number.
     """
     number = normalised(phone)
     if number is None:
         return None
     digits = number.removeprefix("+")
-    return [phone_hash(form, tenant=tenant_id, key=key) for form in (digits, f"+{digits}")]
+    found = [digits, f"+{digits}"]
+    if country is not None:
+        found += _at_home(number, country)
+    return list(dict.fromkeys(found))
+
+
+def _at_home(number: str, country: str) -> list[str]:
+    import phonenumbers  # noqa: PLC0415 - 0.1 s that a start need not wait for
+
+    try:
+        parsed = phonenumbers.parse(number, country)
+    except phonenumbers.NumberParseException:
+        return []
+    code = phonenumbers.country_code_for_region(country)
+    if parsed.country_code != code or not phonenumbers.is_possible_number(parsed):
+        return []
+    significant = phonenumbers.national_significant_number(parsed)
+    dialled = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.NATIONAL)
+    return [f"+{code}{significant}", f"{code}{significant}", significant, digits_of(dialled)]
+
+
+def digits_of(text: str) -> str:
+    """The digits in a text."""
+    return _NOT_DIGITS.sub("", text)
+
+
+def hashes(phone: str, *, tenant: Tenant, key: bytes) -> list[str] | None:
+    """The keyed hashes of all its `forms`, that of its digits alone first."""
+    written = forms(phone, tenant.country_code)
+    if written is None:
+        return None
+    return [phone_hash(form, tenant=tenant.id, key=key) for form in written]

@@ -93,7 +93,7 @@ async def _page_reader(
         return await reader_of(inside)
     secrets: Secrets = request.app.state.services.get(Secrets)
     ask = CallNarrowing.model_validate(terms.filters)
-    return Reader(inside, None, filter_of(ask, secrets, tenant_id=inside.tenant.id))
+    return Reader(inside, None, filter_of(ask, secrets, tenant=inside.tenant))
 
 
 PageReader = Annotated[Reader, Depends(_page_reader)]

@@ -53,7 +53,7 @@ async def look_up(access: Access, data: ErasureCreate, secrets: Secrets) -> Aske
     tenant_id, key, plan = access.tenant.id, secrets.phone_key, Plan()
     match by:
         case By.PHONE:
-            found = hashes(value, tenant_id=tenant_id, key=key)
+            found = hashes(value, tenant=access.tenant, key=key)
             if found is None:
                 message = "a phone number with all its digits"
                 fault = {"field": "phone", "code": "PHONE_INVALID", "message": message}

@@ -169,7 +169,7 @@ async def _chosen(reader: Reader, ask: BulkAsk, secrets: Secrets) -> list[str]:
             there = await queries.existing(session, wanted)
         return [callid for callid in wanted if callid in there]
     assert ask.filter is not None
-    where = filter_of(ask.filter, secrets, tenant_id=reader.tenant.id)
+    where = filter_of(ask.filter, secrets, tenant=reader.tenant)
     async with reader.db.read() as session:
         rows = await queries.chosen(session, where, limit=MOST_CALLS + 1)
     return [row.callid for row in rows]

@@ -56,7 +56,7 @@ class Sight:
 
 async def list_calls(reader: Reader, ask: CallList, secrets: Secrets) -> CallPage:
     """A page of light rows."""
-    where = reader.narrowed(filter_of(ask, secrets, tenant_id=reader.tenant.id))
+    where = reader.narrowed(filter_of(ask, secrets, tenant=reader.tenant))
     sort = f"{ask.sort}:{ask.order}"
     kind = datetime if ask.sort == "started_at" else float
     after = decode_cursor(ask.cursor, sort, kind) if ask.cursor else None
@@ -116,7 +116,7 @@ async def list_across(storage: Storage, inside: Sequence[Sight], ask: AcrossQuer
 
 async def count_facets(reader: Reader, ask: CallNarrowing, secrets: Secrets) -> CallFacets:
     """How often each value occurs among the calls of a filter."""
-    where = reader.narrowed(filter_of(ask, secrets, tenant_id=reader.tenant.id))
+    where = reader.narrowed(filter_of(ask, secrets, tenant=reader.tenant))
     async with reader.db.read() as session:
         counted, found = await facets.count(session, where)
     return CallFacets(
