@@ -6,7 +6,7 @@ DB ?= sqlite
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test check format chaos bench lock routes clean
+.PHONY: help setup demo dev test check format chaos bench examples lock routes clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  \1\t/' | expand -t 14
@@ -41,6 +41,9 @@ chaos: setup  ## kill -9 at every boundary, three seeds, both databases
 
 bench: setup  ## the trend of every bench (see benches/)
 	@$(PY) -m benches.all --quick
+
+examples: setup  ## record the examples of the API anew, from a running server
+	@$(PY) scripts/record_examples.py
 
 lock: setup  ## renew requirements.lock
 	@$(BIN)/uv pip compile pyproject.toml --all-extras --group test --group lint --group bench --generate-hashes --no-emit-index-url --python-version 3.11 -q -o requirements.lock

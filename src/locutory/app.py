@@ -10,7 +10,7 @@ from fastapi import FastAPI, Response
 from fastapi.routing import iter_route_contexts
 from sqlalchemy import select
 
-from locutory import __version__
+from locutory import __version__, reference
 from locutory.capabilities.analysis.api import Analyst
 from locutory.capabilities.knowledge.api import Knowledge
 from locutory.engines.blobs import BlobStore, LocalBlobs
@@ -24,6 +24,7 @@ from locutory.kernel import failpoints, http_errors
 from locutory.kernel.auth import Auth, BlobPutter, Roles
 from locutory.kernel.auth import routes as auth_routes
 from locutory.kernel.auth.embedding import EmbedHeaders
+from locutory.kernel.bodies import answers_with
 from locutory.kernel.cpu import CpuPool
 from locutory.kernel.crypto import Secrets, load_or_create_secrets
 from locutory.kernel.db import Session, Storage
@@ -255,7 +256,12 @@ def create_app(server: Server, *, work: bool = True) -> FastAPI:
     queue_depth = QueueDepth(server.metrics)
     pipeline = PipelineGauges(server.metrics, server.settings)
 
-    @app.get("/metrics", tags=["health"], response_class=Response)
+    @app.get(
+        "/metrics",
+        tags=["health"],
+        response_class=Response,
+        responses=answers_with("text/plain"),
+    )
     async def metrics() -> Response:
         """Everything that is counted, in Prometheus' text form."""
         async with server.storage.read(None) as session:
@@ -263,6 +269,7 @@ def create_app(server: Server, *, work: bool = True) -> FastAPI:
             await pipeline.refresh(session)
         return Response(server.metrics.render(), media_type=CONTENT_TYPE)
 
+    reference.install(app)
     return app
 
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, JsonValue
 from sqlalchemy.exc import DataError, OperationalError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -26,6 +27,39 @@ from locutory.kernel.telemetry.logs import correlation_id, get_logger
 
 STORAGE_RETRY_S: Final = 2.0
 _PLACES = frozenset({"body", "query", "path", "header", "cookie"})
+
+
+class Fault(BaseModel):
+    """One thing that is wrong with a request."""
+
+    field: str
+    code: str
+    message: str
+
+
+class FailureRead(BaseModel):
+    """Why a request failed. Some codes add keys of their own, such as `current_version`."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, JsonValue]
+
+    detail: str
+    error_code: str
+    timestamp: str
+    correlation_id: str | None
+    retry_after: float | None
+    errors: list[Fault] = []
+
+
+def describe_failures(document: dict[str, Any]) -> None:
+    """Say in an OpenAPI document how a 422 looks here; FastAPI tells of its own shape there."""
+    schemas = document.get("components", {}).get("schemas", {})
+    for name, model in (("HTTPValidationError", FailureRead), ("ValidationError", Fault)):
+        if name in schemas:
+            template = "#/components/schemas/{model}"
+            shape = model.model_json_schema(mode="serialization", ref_template=template)
+            shape.pop("$defs", None)
+            schemas[name] = shape
 
 
 def install(app: FastAPI, *, clock: Clock = utc_now) -> None:

@@ -48,6 +48,7 @@ from locutory.kernel.auth.schemas import (
     UserBrief,
 )
 from locutory.kernel.auth.tokens import EMBED_LIFE, split_api_key
+from locutory.kernel.bodies import answers_with
 from locutory.kernel.paging import decode_cursor, encode_cursor, split_page
 from locutory.kernel.ratelimit import rate_limit
 
@@ -198,7 +199,11 @@ async def upload_avatar(
     return AvatarRead(avatar_url=url)
 
 
-@router.get("/api/auth/users/{user_id}/avatar", response_class=Response)
+@router.get(
+    "/api/auth/users/{user_id}/avatar",
+    response_class=Response,
+    responses=answers_with("image/png", "image/jpeg", "image/webp", "image/gif"),
+)
 async def get_avatar(
     user_id: UUID, request: Request, principal: SettledPrincipal, auth: TheAuth
 ) -> Response:

@@ -151,6 +151,16 @@ async def test_a_rule_is_tried_without_writing(desk: Any) -> None:
     assert missing["error_code"] == "CALL_NOT_FOUND"
 
 
+async def test_a_changed_rule_is_told_as_whole_as_a_new_one(desk: Any) -> None:
+    made = await desk.told("POST", "/moments/BID", 201, json=NOTICE)
+    silence = {"rule": {"kind": "silence", "min_ms": 1500}}
+
+    changed = await desk.told("PATCH", f"/moments/BID/{made['id']}", json=silence)
+
+    assert changed["rule"].keys() == made["rule"].keys()
+    assert (changed["rule"]["kind"], changed["rule"]["min_ms"]) == ("silence", 1500)
+
+
 @pytest.mark.both_databases
 async def test_rules_are_listed_changed_and_forgotten(desk: Any) -> None:
     made = await desk.told("POST", "/moments/BID", 201, json=NOTICE)

@@ -1,6 +1,7 @@
 """One's own chats, and answers that come as a stream."""
 
 import json
+import re
 from typing import Any
 from uuid import uuid4
 
@@ -52,6 +53,7 @@ async def test_chats_are_listed_read_and_deleted_by_their_owner_only(
     assert rest["next_cursor"] is None
     assert page["items"][0]["title"] == "What does the villa cost?"
     assert (detail["turns"], detail["bids"]) == (2, ["6004"])
+    assert re.fullmatch(r"[\d-]{10}T[\d:]{8}\.\d{3}Z", detail["created_at"])
     assert [one["question"] for one in detail["questions"]] == [
         "What does the villa cost?",
         "What does the villa cost and the price?",

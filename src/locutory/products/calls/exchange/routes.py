@@ -9,6 +9,7 @@ from fastapi.responses import StreamingResponse
 from locutory.engines.blobs import BlobStore
 from locutory.kernel.auth.contract import Access
 from locutory.kernel.auth.dependencies import SecuredRouter, access
+from locutory.kernel.bodies import answers_with
 from locutory.kernel.idempotency import Idempotent
 from locutory.kernel.ratelimit import rate_limit
 from locutory.products.calls.exchange import service
@@ -44,7 +45,11 @@ async def get_export(inside: Exporter, export_id: UUID) -> ExportRead:
     return ExportRead.model_validate(await service.get(inside, export_id))
 
 
-@router.get("/exports/{bid}/{export_id}/download", response_class=StreamingResponse)
+@router.get(
+    "/exports/{bid}/{export_id}/download",
+    response_class=StreamingResponse,
+    responses=answers_with(*(format_.media_type for format_ in Format)),
+)
 async def download_export(request: Request, inside: Exporter, export_id: UUID) -> StreamingResponse:
     """The file. CSV cells that a spreadsheet would compute have a quote before them."""
     blobs = request.app.state.services.get(BlobStore)

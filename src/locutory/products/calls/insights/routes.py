@@ -1,7 +1,7 @@
 """Search and chat over HTTP."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Query, Request, Response
@@ -9,6 +9,7 @@ from fastapi import Depends, Query, Request, Response
 from locutory.capabilities.knowledge.api import Knowledge
 from locutory.kernel.auth.contract import Access, ScopeMissing
 from locutory.kernel.auth.dependencies import SecuredRouter, SettledPrincipal, TheAuth, access
+from locutory.kernel.bodies import answers_with
 from locutory.kernel.ratelimit import rate_limit
 from locutory.products.calls.insights import service, streaming
 from locutory.products.calls.insights.schemas import (
@@ -30,7 +31,7 @@ from locutory.products.calls.records.sight import OWN, READ, CallReader, Reader,
 router = SecuredRouter(tags=["rag"], dependencies=[rate_limit("default")])
 WholeReader = Annotated[Access, access(READ)]
 Manager = Annotated[Access, access("calls:manage")]
-_STREAMED: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {}}}}
+_STREAMED = answers_with("text/event-stream")
 
 
 def _knowledge(request: Request) -> Knowledge:

@@ -4,12 +4,20 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+)
 
-from locutory.kernel.clock import as_utc
+from locutory.kernel.clock import as_utc, rfc3339
 from locutory.products.calls.insights.contract import Sentiment
 from locutory.products.calls.records.contract import Direction
 
+Moment = Annotated[datetime, PlainSerializer(rfc3339, return_type=str)]
 Limit = Annotated[AwareDatetime, AfterValidator(as_utc)]
 Bid = Annotated[str, Field(min_length=1, max_length=32)]
 Bids = Annotated[list[Bid], Field(min_length=1, max_length=20)]
@@ -83,6 +91,17 @@ class RagChat(BaseModel):
 class RagChatAcross(RagChat):
     """A message about several businesses."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "bids": ["6004", "7417"],
+                    "message": "How many calls mention price last week?",
+                }
+            ]
+        },
+    )
+
     bids: Bids
 
 
@@ -150,8 +169,8 @@ class SessionRead(BaseModel):
     title: str
     turns: int
     bids: list[str]
-    created_at: datetime
-    updated_at: datetime
+    created_at: Moment
+    updated_at: Moment
 
 
 class SessionPage(BaseModel):
@@ -169,7 +188,7 @@ class TurnRead(BaseModel):
     intent: str
     answered: bool
     engine: str
-    asked_at: datetime
+    asked_at: Moment
 
 
 class SessionDetail(SessionRead):
@@ -187,8 +206,8 @@ class ReindexRead(BaseModel):
     dimension: int
     done: int
     total: int
-    started_at: datetime
-    finished_at: datetime | None
+    started_at: Moment
+    finished_at: Moment | None
     detail: str | None
 
 

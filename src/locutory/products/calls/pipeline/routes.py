@@ -105,10 +105,7 @@ async def put_pipeline_config(
 @router.patch("/pipeline/{bid}/config")
 async def patch_pipeline_config(
     keeper: Keeper,
-    data: Annotated[
-        dict[str, Any],
-        Body(examples=[{"filters": {"min_duration_s": 20}}, {"stages": {"index": None}}]),
-    ],
+    data: Annotated[dict[str, Any], Body()],
     response: Response,
     if_match: IfMatch,
 ) -> ConfigRead:

@@ -9,6 +9,7 @@ from locutory.engines.blobs import BlobStore
 from locutory.kernel.auth.contract import Access
 from locutory.kernel.auth.dependencies import SecuredRouter, access
 from locutory.kernel.auth.schemas import PageAsk
+from locutory.kernel.bodies import answers_with
 from locutory.kernel.crypto import Secrets
 from locutory.kernel.idempotency import Idempotent
 from locutory.kernel.services import Services
@@ -105,7 +106,11 @@ async def delete_call_record(keeper: Keeper, callid: str) -> DeletionRead:
     return DeletionRead(callid=callid, state="erasing")
 
 
-@router.get(f"{_BASE}/transcript", response_model=TranscriptRead)
+@router.get(
+    f"{_BASE}/transcript",
+    response_model=TranscriptRead,
+    responses=answers_with(*texts.MEDIA_TYPES.values()),
+)
 async def get_call_transcript(
     reader: PageReader,
     services: TheServices,
@@ -142,7 +147,7 @@ async def set_call_speakers(
     return await editing.set_speakers(writer, callid, data.map, data.base_version, _desk(services))
 
 
-@router.get(f"{_BASE}/audio", response_class=Response)
+@router.get(f"{_BASE}/audio", response_class=Response, responses=answers_with("audio/*"))
 async def get_call_audio(
     request: Request, reader: PageReader, services: TheServices, callid: str
 ) -> Response:

@@ -71,8 +71,9 @@ async def update_moment(
     Raises MomentNotFound, ChangedMeanwhile.
     """
     changes = data.model_dump(exclude_unset=True)
-    if changes.get("rule", True) is None:
-        del changes["rule"]
+    changes.pop("rule", None)
+    if data.rule is not None:
+        changes["rule"] = data.rule.model_dump()  # whole, as a new one is kept
 
     async def store(tx: Session) -> MomentRead:
         row = await _get(tx, id_)
