@@ -8,6 +8,7 @@ from uuid import UUID
 
 from fastapi import FastAPI, Response
 from fastapi.routing import iter_route_contexts
+from prometheus_client import Counter
 from sqlalchemy import select
 
 from locutory import __version__, reference
@@ -195,12 +196,17 @@ def _services(settings: Settings, secrets: Secrets, metrics: Metrics, storage: S
     embedder = get_embedder("hashed")
     services.add(Embedder, embedder)
     services.add(STTProvider, get_stt_provider(settings.stt.provider))
-    model = get_llm(settings.llm, http)
+    model = get_llm(settings.llm, http, fallbacks=_fallback_count(metrics))
     services.add(Analyst, Analyst(model, context_tokens=settings.llm.context_tokens))
     services.add(Knowledge, Knowledge.of(embedder, EmbeddedVectors(), model))
     if model is not None:
         services.add(LLM, model)
     return services
+
+
+def _fallback_count(metrics: Metrics) -> Counter:
+    text = "answers of a model that stood in for another"
+    return metrics.counter("llm_fallbacks_total", text, ["asked", "answered"])
 
 
 def _database_check(server: Server) -> Check:

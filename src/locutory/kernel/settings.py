@@ -127,13 +127,30 @@ class SttSettings(BaseModel):
     stub_latency_s: float = 0.3
 
 
-class LlmSettings(BaseModel):
+class ModelPlace(BaseModel):
+    """Where a language model is. `base_url` is for servers of your own, `region` for Bedrock."""
+
+    model: str | None = None
+    base_url: str | None = None
+    api_key: SecretStr | None = None
+    region: str | None = Field(default=None, description="of Amazon Bedrock")
+
+
+class FallbackSettings(ModelPlace):
+    """A model that answers while those before it cannot."""
+
+    provider: Literal["openai_compatible", "ollama", "anthropic", "gemini", "bedrock"]
+
+
+class LlmSettings(ModelPlace):
     """The language model; `rules` needs none."""
 
-    provider: Literal["rules", "openai_compatible"] = "rules"
-    base_url: str | None = None
-    model: str | None = None
-    api_key: SecretStr | None = None
+    provider: Literal["rules", "openai_compatible", "ollama", "anthropic", "gemini", "bedrock"] = (
+        "rules"
+    )
+    fallbacks: tuple[FallbackSettings, ...] = Field(
+        default=(), description="JSON list of models that answer in turn while it cannot"
+    )
     timeout_s: float = 60.0
     concurrency: int = Field(default=16, ge=1)
     context_tokens: int | None = Field(

@@ -83,7 +83,7 @@ class OpenAICompatibleLLM:
         except OSError as error:
             raise EngineUnavailable(engine=_NAME) from error
         if status != 200:
-            raise _failure(status, reply_headers, body, self._api_key)
+            raise refused(status, reply_headers, body, engine=_NAME, secret=self._api_key)
         latency_ms = round(1000 * (time.monotonic() - started))
         return self._reply(body, latency_ms, request.model or self._model)
 
@@ -139,22 +139,28 @@ def _choice(body: Mapping[str, Any]) -> tuple[str, str]:
     return content, finish_reason
 
 
-def _failure(
-    status: int, headers: Mapping[str, str], body: Mapping[str, Any], secret: str | None
+def refused(
+    status: int,
+    headers: Mapping[str, str],
+    body: Mapping[str, Any],
+    *,
+    engine: str,
+    secret: str | None = None,
 ) -> EngineError:
+    """What a status other than 200 means, with the server's own words but without the secret."""
     detail = f"HTTP {status}: {_vendor_words(body, secret)}"
     if status in {401, 403}:
-        return EngineAuthError(detail, engine=_NAME)
+        return EngineAuthError(detail, engine=engine)
     if status == 429:
-        return EngineThrottled(detail, engine=_NAME, retry_after=_retry_after(headers))
+        return EngineThrottled(detail, engine=engine, retry_after=_retry_after(headers))
     if status in {408, 504}:
-        return EngineTimeout(detail, engine=_NAME)
+        return EngineTimeout(detail, engine=engine)
     if status >= 500:
-        return EngineUnavailable(detail, engine=_NAME, retry_after=_retry_after(headers))
+        return EngineUnavailable(detail, engine=engine, retry_after=_retry_after(headers))
     error = body.get("error")
     if isinstance(error, dict) and error.get("code") == "content_filter":
-        return ContentRejected(detail, engine=_NAME)
-    return InvalidOutput(detail, engine=_NAME, code="LLM_REQUEST_REFUSED")
+        return ContentRejected(detail, engine=engine)
+    return InvalidOutput(detail, engine=engine, code="LLM_REQUEST_REFUSED")
 
 
 def _vendor_words(body: Mapping[str, Any], secret: str | None) -> str:

@@ -1,8 +1,7 @@
 """Wire shapes of templates, scores and reviews."""
 
-from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import (
@@ -10,6 +9,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    ModelWrapValidatorHandler,
     PlainSerializer,
     StrictBool,
     StringConstraints,
@@ -120,7 +120,7 @@ class TemplateWrite(BaseModel):
 
     @model_validator(mode="wrap")
     @classmethod
-    def _all_faults(cls, data: Any, handler: Callable[[Any], "TemplateWrite"]) -> "TemplateWrite":
+    def _all_faults(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         faults = [_fault(*fault) for fault in template_faults(data, metrics=FIGURES)]
         try:
             made = handler(data)
