@@ -74,7 +74,7 @@ _MOST_COUNTED = 3
 _OPENING_TURNS = 2
 _SHORTEST_OPENING = 12
 # A long talk has more words that speak for nothing: points for one of no turns, and of many.
-_ENOUGH_SHORT, _ENOUGH_LONG, _LONG_TURNS = 1.9, 3.6, 8
+_ENOUGH_SHORT, _ENOUGH_LONG, _LONG_TURNS = 1.9, 3.9, 8
 # The last of the topics that a summary names must be surer than the others.
 _MOST, _LAST = 3, 1.0
 # Whether a topic is one of a sale that is still to be made. A contract's end may be argued away,

@@ -36,6 +36,13 @@ class Wordbook:
         else:
             self._whole.setdefault(parts[0], []).append((parts, open_ended, entry))
 
+    def entries(self) -> Iterator[Entry]:
+        """Every entry, once for each of its words."""
+        for stems in self._stems.values():
+            yield from stems
+        for phrases in self._whole.values():
+            yield from (entry for _, _, entry in phrases)
+
     def found(self, plain: str) -> Iterator[tuple[str, Entry]]:
         """What a text that went through `heard` has, as (the word or phrase, its entry)."""
         spoken = words(plain)
