@@ -56,7 +56,7 @@ from locutory.capabilities.analysis.library import BUILT_IN, FINISHERS, RULES
 from locutory.capabilities.analysis.prompts import DATA_RULE, data_block
 from locutory.capabilities.analysis.rules.phrasing import heard
 from locutory.capabilities.analysis.rules.sentiment import by_turn
-from locutory.capabilities.analysis.rules.wording import prepare as prepare_rules
+from locutory.capabilities.analysis.rules.wordbook import prepare as prepare_rules
 from locutory.capabilities.analysis.runner import AgentRunner, redacted_transcript
 from locutory.capabilities.analysis.scoring import AnswerState, ScoreState, points_for
 from locutory.capabilities.analysis.service import (

@@ -4,20 +4,24 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 from locutory.capabilities.analysis.contract import MAX_RULE_CONFIDENCE, Case, RuleAnswer
-from locutory.capabilities.analysis.rules import hints
+from locutory.capabilities.analysis.rules import hints, topics
+from locutory.capabilities.analysis.rules.hints import Ground
 from locutory.capabilities.analysis.rules.phrasing import (
     Line,
     fold_signs,
     heard,
     holds_negation,
     is_negated,
+    lines,
     lines_of,
     pattern,
 )
-from locutory.capabilities.analysis.rules.telling import Stage, stage
+from locutory.capabilities.analysis.rules.telling import Stage, agent_rings, stage
+from locutory.capabilities.analysis.rules.wordbook import words_of
 from locutory.capabilities.analysis.rules.wording import vocabulary
 from locutory.capabilities.analysis.taxonomy import BUILT_IN_KEYS, objection_types
 from locutory.capabilities.interactions.contract import Role, Transcript, Turn
@@ -26,6 +30,26 @@ from locutory.kernel.words import words
 HANDLED_WITHIN_MS = 90_000
 MOST_FOUND = 50
 
+# What a customer calls for is no answer to a proposal: the agent has said fewer words than the one
+# figure, the customer more than the other.
+_SHORTEST_PROPOSAL, _LONGEST_REPLY = 8, 11
+# How far a talk must lean to a sale, 0-1, and what stage and opening add.
+_LEAST_FOR_SALE = 0.8
+_STAGED: Mapping[Stage, float] = {Stage.BEFORE: 0.15, Stage.AFTER: -0.15, Stage.UNCLEAR: 0.0}
+_OPENED = 0.25
+_PROPOSED, _MOST_PROPOSALS = 0.1, 3
+# Where hardly anything is told of either, an objection stands for itself.
+_UNTOLD = 1.2
+# A single hint is believed only in a talk that surely sells; one said outright, or two, anywhere.
+_HINT, _SALE, _LEAST_WEIGHT = 0.5, 1.5, 1.0
+_SURE_OF_A_SALE = 0.8
+_LEAST_SPOKEN_OF = 4
+# A sentence hints at one thing, or two; what has words of its own comes first.
+_MOST_HINTED = 2
+_MOST_TELLING = (
+    *("authority", "budget", "location", "trust", "competitor"),
+    *("timing", "process", "price", "product_fit", "need"),
+)
 _LONGEST_QUOTE = 240
 _WORDS_BEFORE, _WORDS_AFTER = 10, 25
 _SHORTEST_ANSWER = 5
@@ -51,11 +75,12 @@ _PRESSES = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One objection: its type, its turn, and the words that say it."""
+    """One objection: its type, its turn, the words, and whether they say or but hint at it."""
 
     type_key: str
     turn: Turn
     quote: str
+    said: bool
 
 
 def judge(case: Case) -> RuleAnswer:
@@ -69,16 +94,62 @@ def judge(case: Case) -> RuleAnswer:
 def find(transcript: Transcript, variables: Mapping[str, Any]) -> list[Found]:
     """Every type once a turn, in the order of the talk; only what customers say."""
     types = [(t.key, _phrases(t.synonyms)) for t in objection_types(variables)]
-    sells = stage(transcript) is not Stage.AFTER
+    sale = _sale(transcript)
     found: list[Found] = []
-    priced = False
+    named = priced = opened = told = False
+    proposed = 0
     for turn in transcript.turns:
         if turn.role is Role.AGENT and turn.text:
             priced = hints.names_a_price(turn)
+            named = named or priced
+            told = told or proposed >= _SHORTEST_PROPOSAL
+            proposed += len(words(turn.text))
         elif turn.role is Role.CUSTOMER and turn.text:
-            hard = priced and not hints.is_pleased(turn)
-            found += _in_turn(turn, types, sells=sells, priced=hard)
-    return found[:MOST_FOUND]
+            opens = not opened and proposed < _SHORTEST_PROPOSAL and _tells(turn)
+            opened = True
+            ground = Ground(
+                priced=priced and not hints.is_pleased(turn),
+                named=named,
+                sure=sale >= _SURE_OF_A_SALE,
+            )
+            sells = sale >= _LEAST_FOR_SALE and not opens
+            here = list(_in_turn(turn, types, ground if sells else None))
+            if not here and sells and sale >= _SURE_OF_A_SALE and told:
+                here = list(_resisted(turn, types))
+            found += here
+    return _believed(found, sale)[:MOST_FOUND]
+
+
+def _believed(found: list[Found], sale: float) -> list[Found]:
+    """Without hints where they are too few for what the talk seems to be about."""
+    said = {one.type_key for one in found if one.said}
+    hinted = {one.type_key for one in found} - said
+    weight = len(said) + _HINT * len(hinted) + _SALE * (sale - _LEAST_FOR_SALE)
+    return found if weight >= _LEAST_WEIGHT else [one for one in found if one.said]
+
+
+def _tells(turn: Turn) -> bool:
+    """Whether a turn is long enough to tell what a customer calls for."""
+    return len(words(turn.text)) > _LONGEST_REPLY
+
+
+def _sale(transcript: Transcript) -> float:
+    """How sure it is that something is for sale still, and that the agent proposes it."""
+    leans = topics.leaning(transcript)
+    known = stage(transcript)
+    if leans is None:
+        return 0.0 if known is Stage.AFTER else _UNTOLD
+    said = vocabulary("hints")
+    proposals = sum(
+        said["agent.proposes"].search(line.plain) is not None
+        for line in lines(transcript, Role.AGENT)
+    )
+    return (
+        leans
+        + _STAGED[known]
+        + _OPENED * agent_rings(transcript)
+        + _PROPOSED * min(_MOST_PROPOSALS, proposals)
+    )
 
 
 def _phrases(synonyms: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
@@ -86,20 +157,53 @@ def _phrases(synonyms: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
 
 
 def _in_turn(
-    turn: Turn, types: Sequence[tuple[str, tuple[str, ...]]], *, sells: bool, priced: bool
+    turn: Turn, types: Sequence[tuple[str, tuple[str, ...]]], ground: Ground | None
 ) -> Iterator[Found]:
-    """`sells` says that nothing was bought yet, `priced` that the agent has just named a price."""
-    lines = lines_of(turn)
+    """`ground` is None where nothing is for sale, or not yet: then only a business's own count."""
+    by_key: dict[str, Found] = {}
+    for line in lines_of(turn):
+        for one in _in_line(line, types, ground):
+            by_key.setdefault(one.type_key, one)
+    return (by_key[key] for key, _ in types if key in by_key)
+
+
+def _in_line(
+    line: Line, types: Sequence[tuple[str, tuple[str, ...]]], ground: Ground | None
+) -> Iterator[Found]:
+    """What a sentence says; only if it says nothing, what it hints at most likely."""
+    # Who complains of what was bought has no reason to give for not buying it.
+    sells = ground is not None
+    said = False
     for key, phrases in types:
-        for line in lines:
-            # Who complains of what was bought has no reason to give for not buying it.
-            built_in = key in BUILT_IN_KEYS and sells
-            at = _said_at(key, phrases, line, built_in=built_in)
-            if at is None and built_in:
-                at = hints.find(key, line, priced=priced)
-            if at is not None:
-                yield Found(key, turn, _quoted(line, at))
-                break
+        at = _said_at(key, phrases, line, built_in=sells and key in BUILT_IN_KEYS)
+        if at is not None:
+            said = True
+            yield Found(key, line.turn, _quoted(line, at), said=True)
+    if ground is None or said:
+        return
+    given = {key for key, _ in types}
+    hinted = ((key, hints.find(key, line, ground)) for key in _MOST_TELLING if key in given)
+    found = ((key, at) for key, at in hinted if at is not None)
+    for key, at in islice(found, _MOST_HINTED):
+        yield Found(key, line.turn, _quoted(line, at), said=False)
+
+
+def _resisted(turn: Turn, types: Sequence[tuple[str, tuple[str, ...]]]) -> Iterator[Found]:
+    """What a turn that resists without a reason of the vocabularies speaks of most."""
+    said = vocabulary("hints")
+    lines = lines_of(turn)
+    resists = next((line for line in lines if said["any.resists"].search(line.plain)), None)
+    if resists is None or any(said["any.agrees"].search(line.plain) for line in lines):
+        return
+    by_word: dict[str, dict[str, int]] = {}
+    for line in lines:
+        for key, found in words_of("objection_words", line.plain).items():
+            by_word.setdefault(key, {}).update(found)
+    given = {key for key, _ in types}
+    weights = {key: sum(by_word[key].values()) for key in _MOST_TELLING if key in by_word}
+    key = max(weights, key=lambda one: weights[one], default="")
+    if key in given and weights[key] >= _LEAST_SPOKEN_OF:
+        yield Found(key, turn, _quoted(resists, 0), said=False)
 
 
 def _said_at(key: str, phrases: tuple[str, ...], line: Line, *, built_in: bool) -> int | None:

@@ -3,15 +3,17 @@
 from enum import StrEnum
 
 from locutory.capabilities.analysis.rules.matching import spaced
-from locutory.capabilities.analysis.rules.phrasing import heard, is_question, lines
+from locutory.capabilities.analysis.rules.phrasing import heard, is_question, lines, lines_of
 from locutory.capabilities.analysis.rules.recognisers import find_date, find_money, find_role
 from locutory.capabilities.analysis.rules.wording import vocabulary
-from locutory.capabilities.interactions.contract import Transcript
+from locutory.capabilities.interactions.contract import Role, Transcript
+from locutory.kernel.words import words
 
 _LONGEST = 120
 # Of somebody who has bought already, a wish is a request for help and a day is that of the help.
 BEFORE_SALES = frozenset({"need", "timeline"})
 _LEAST = 2
+_LONG_OPENING = 12
 _VALUES = {"budget": find_money, "authority": find_role, "timeline": find_date}
 # A wish is often put as a question: "have you a room for the third?"
 _ASKABLE = frozenset({"need"})
@@ -46,6 +48,17 @@ def stage(transcript: Transcript) -> Stage:
     if after >= _LEAST and after > before:
         return Stage.AFTER
     return Stage.BEFORE if before >= _LEAST and before > after else Stage.UNCLEAR
+
+
+def agent_rings(transcript: Transcript) -> bool:
+    """Whether the agent is the one who calls: says so, or begins at length, not with a name."""
+    first = next((turn for turn in transcript.turns if turn.role is Role.AGENT), None)
+    if first is None:
+        return False
+    rings = vocabulary("hints")["agent.rings"]
+    return len(words(first.text)) >= _LONG_OPENING or any(
+        rings.search(line.plain) for line in lines_of(first)
+    )
 
 
 def _is_beside(element: str, plain: str) -> bool:

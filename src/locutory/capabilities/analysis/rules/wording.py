@@ -18,14 +18,8 @@ _HEADING = re.compile(r"\[([a-z_.]+)\]")
 _FRAGMENT = re.compile(r"\{([A-Z_]+)\}")
 
 
-_VOCABULARIES = ("bant", "feelings", "hints", "objections", "talk", "topics")
+VOCABULARIES = ("bant", "feelings", "hints", "objections", "talk", "topics")
 _LOADING = Lock()  # the expressions of all vocabularies have one index
-
-
-def prepare() -> None:
-    """Read all vocabularies, so that the first call does not wait for it: one to two seconds."""
-    for name in _VOCABULARIES:
-        vocabulary(name)
 
 
 def vocabulary(name: str) -> Mapping[str, Phrases]:
@@ -35,7 +29,7 @@ def vocabulary(name: str) -> Mapping[str, Phrases]:
         with _LOADING:
             found = _READ.get(name)
             if found is None:
-                found = _READ[name] = compiled(_text(name), _classes())
+                found = _READ[name] = compiled(text_of(name), _classes())
     return found
 
 
@@ -44,23 +38,24 @@ _READ: dict[str, Mapping[str, Phrases]] = {}
 
 def alternatives(name: str, section: str) -> list[str]:
     """The lines of one section, for whoever compiles them in another way."""
-    return _read(_text(name), dict(_classes()))[section]
+    return _read(text_of(name), dict(_classes()))[section]
 
 
 @cache
 def _classes() -> Mapping[str, str]:
     classes: dict[str, str] = {}
-    _read(_text("classes"), classes)
+    _read(text_of("classes"), classes)
     return classes
 
 
 @cache
 def listed(name: str) -> frozenset[str]:
     """The folded lines of `vocabulary/<name>.txt`."""
-    return frozenset(fold(line) for line in _text(name).splitlines() if not line.startswith("#"))
+    return frozenset(fold(line) for line in text_of(name).splitlines() if not line.startswith("#"))
 
 
-def _text(name: str) -> str:
+def text_of(name: str) -> str:
+    """The text of `vocabulary/<name>.txt`."""
     folder = files("locutory.capabilities.analysis.rules") / "vocabulary"
     return (folder / f"{name}.txt").read_text(encoding="utf-8")
 
