@@ -2,7 +2,7 @@
 
 from threading import Event, Thread
 
-from locutory.capabilities.analysis.rules.wording import prepare
+from locutory.capabilities.analysis.rules.wordbook import prepare
 
 _STARTED = Event()
 
