@@ -75,7 +75,8 @@ class SarvamStub(VendorStub):
     """`script` says what is heard, by file name; other files hear TALK.
 
     `slow` is how many looks at a started job find it at work still; `trouble` ends files badly;
-    `gave_up` fails whole jobs with these words; `language` is what was spoken.
+    `gave_up` fails whole jobs with these words; `language` is what was spoken; `store` is where
+    signed links lead to if not here; `at_work` is what a job is called that is not over.
     """
 
     def __init__(self) -> None:
@@ -86,6 +87,8 @@ class SarvamStub(VendorStub):
         self.gave_up: str | None = None
         self.slow = 1
         self.language = "hi-IN"
+        self.store: str | None = None
+        self.at_work = "Running"
         self.short_calls = 0
 
     @property
@@ -145,10 +148,8 @@ class SarvamStub(VendorStub):
         if not down and job.state == "Accepted":
             job.files.update({name: job.files.get(name) for name in body["files"]})
         side = "outputs" if down else "inputs"
-        links = {
-            name: {"file_url": f"{self.url}/storage/{job.id}/{side}/{name}?sig=signed-away"}
-            for name in body["files"]
-        }
+        store = f"{self.store or self.url}/storage/{job.id}/{side}"
+        links = {name: {"file_url": f"{store}/{name}?sig=signed-away"} for name in body["files"]}
         return Answer(
             200,
             {
@@ -186,10 +187,10 @@ class SarvamStub(VendorStub):
         return Answer(200, self._status(job))
 
     def _look(self, job: StubJob) -> Answer:
-        if job.state in ("Pending", "Running"):
+        if job.state not in ("Accepted", "Completed", "Failed"):
             job.looks += 1
             over = "Failed" if self.gave_up is not None else "Completed"
-            job.state = over if job.looks > self.slow else "Running"
+            job.state = over if job.looks > self.slow else self.at_work
         return Answer(200, self._status(job))
 
     def _status(self, job: StubJob) -> dict[str, Any]:
