@@ -169,6 +169,11 @@ async def test_a_start_that_is_refused_because_the_job_runs_is_no_failure(
             ErrorClass.TRANSIENT_NETWORK,
         ),
         (
+            FileTrouble("API Error", "slower", "rate_limit_exceeded_error"),
+            JobOverError,
+            ErrorClass.TRANSIENT_NETWORK,
+        ),
+        (
             FileTrouble("API Error", "bad", "insufficient_quota_error"),
             JobUnpaidError,
             ErrorClass.PERMANENT_AUTH,
@@ -241,10 +246,20 @@ async def test_a_job_without_end_is_asked_once_more_and_then_given_up(
         await engine.collect(request, kept)
     waited_s = (now - NOW).total_seconds()
     with pytest.raises(JobTimeoutError):
-        await engine.collect(request, kept)
+        await engine.collect(request, replace(kept, timeouts=1))
 
     assert 120 < waited_s <= 130  # the patience and twice the recording
     assert sarvam_desk.stub.starts == 1
+
+
+async def test_a_job_that_lay_unstarted_for_a_day_has_all_its_time(sarvam_desk: "Desk") -> None:
+    sarvam_desk.stub.slow = 5
+    request = sarvam_desk.request()
+    kept = await submitted(sarvam_desk, request)
+
+    result = await sarvam_desk.engine.collect(request, replace(kept, at=NOW - timedelta(days=1)))
+
+    assert result.has_words
 
 
 async def test_the_store_sees_no_key_and_is_not_quoted(sarvam_desk: "Desk") -> None:

@@ -163,6 +163,18 @@ async def test_an_address_that_an_engine_names_must_be_public(
     await strict.close()
 
 
+async def test_a_signed_address_goes_out_as_it_was_written(
+    client: HttpClient, server, reply: Callable
+) -> None:
+    server.answer = reply(200, b"1")
+    signed = "/in%2Fputs/a%20b.wav?st=09%3A00%3A00Z&sig=ab%2Bcd%2Fef%3D%3D"
+
+    await client.request("GET", server.url(signed), engine="stub", gated=True)
+    await client.request("GET", server.url("/a b"), engine="stub", gated=True)
+
+    assert [asked.path for asked in server.asked] == [signed, "/a%20b"]
+
+
 async def test_a_body_may_tell_a_failure_better_than_its_status(
     client: HttpClient, server, reply: Callable
 ) -> None:

@@ -150,6 +150,11 @@ class STTProvider(Protocol):
     name: ClassVar[str]
     capabilities: ClassVar[Capabilities]
 
+    @property
+    def model(self) -> str | None:
+        """The model that it is set to, None if there is nothing to choose."""
+        ...
+
     async def transcribe(self, request: STTRequest) -> STTResult:
         """Hear one call. Raises kernel EngineErrors, or the audio errors of the media engine."""
         ...
@@ -160,6 +165,11 @@ class BaseSTT(ABC):
 
     name: ClassVar[str]
     capabilities: ClassVar[Capabilities] = Capabilities()
+
+    @property
+    def model(self) -> str | None:
+        """The model that it is set to; see `STTProvider`."""
+        return None
 
     @abstractmethod
     async def transcribe(self, request: STTRequest) -> STTResult:

@@ -47,6 +47,11 @@ class DeepgramSTT(BaseSTT):
         self._language = language
         self._timeout_s = timeout_s
 
+    @property
+    def model(self) -> str:
+        """The model that is asked."""
+        return self._model
+
     async def transcribe(self, request: STTRequest) -> STTResult:
         """Hear one call: its bytes, or what lies at its address where there is no file."""
         answers = [(part, await self._hear(part, request)) for part in request.parts]

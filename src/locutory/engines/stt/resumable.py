@@ -14,10 +14,14 @@ from locutory.kernel.errors import EngineError, ErrorClass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """A job at a provider: the engine's own name for it, and when it was opened."""
+    """A job at a provider: the engine's own name for it, and when it was opened.
+
+    `timeouts` is how often it was waited for in vain, as `collect` said by EngineTimeout.
+    """
 
     ref: str
     at: datetime
+    timeouts: int = 0
 
 
 class ResumableSTT(BaseSTT):

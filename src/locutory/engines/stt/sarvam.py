@@ -89,6 +89,11 @@ class SarvamSTT(ResumableSTT):
         self._patience_s = patience_s
         self._sleep, self._clock = sleep, clock
 
+    @property
+    def model(self) -> str:
+        """The model that is asked."""
+        return self._settings.model
+
     async def transcribe(self, request: STTRequest) -> STTResult:
         """Hear one call: in one go if it is short, else by a job that is lost if we die."""
         _files(request)
@@ -182,15 +187,21 @@ class SarvamSTT(ResumableSTT):
     async def _until_over(
         self, ref: Ref, status: Status, submission: Submission, request: STTRequest
     ) -> Status:
-        """Wait for the end. A job past its time is asked once more on the next call, then left."""
-        audio_s = sum(part.ms or 0 for part in request.parts) / 1000
+        """Wait for the end. A job past its time is looked at once more on the next call, then left.
+
+        Time counts from here, not from the opening: a job may have lain unstarted for long.
+        """
+        began = self._clock()
+        audio_s = max(part.offset_ms + (part.ms or 0) for part in request.parts) / 1000
         patience_s = self._patience_s + _AUDIO_TIMES * audio_s
         looks = 0
         while status.state not in (COMPLETED, FAILED):
-            waited_s = (self._clock() - submission.at).total_seconds()
+            if submission.timeouts:
+                words = f"still {status.words} when it was asked after once more"
+                raise JobTimeoutError(words, engine=NAME)
+            waited_s = (self._clock() - began).total_seconds()
             if waited_s > patience_s:
-                words = f"still {status.words} after {waited_s:.0f} s"
-                raise (EngineTimeout if looks else JobTimeoutError)(words, engine=NAME)
+                raise EngineTimeout(f"still {status.words} after {waited_s:.0f} s", engine=NAME)
             await self._sleep(self._settings.poll_s * _PACE[min(looks, len(_PACE) - 1)])
             status = await self._look(ref)
             looks += 1

@@ -29,6 +29,7 @@ _TO_ENGLISH: Final = ("saaras:v1", "saaras:v2")
 _BOTH_SIDES: Final = 2
 _MOST_KEYTERMS, _LONGEST_KEYTERM = 50, 64
 _ENDS: Final = {"completed": COMPLETED, "partiallycompleted": COMPLETED, "failed": FAILED}
+_TOO_FAST: Final = ("rate_limit", "rate limit")
 _NO_CREDIT: Final = ("insufficient_quota_error", "no credits", "insufficient quota")
 
 
@@ -186,7 +187,7 @@ def failure_of(engine: str, state: str, name: str, message: str) -> JobOverError
     told = f"{name} {message}".lower()
     if any(sign in told for sign in _NO_CREDIT):
         return JobUnpaidError(detail, engine=engine)
-    if state.lower() == "api error":
+    if state.lower() == "api error" and not any(sign in told for sign in _TOO_FAST):
         return JobRefusedError(detail, engine=engine)
     return JobOverError(detail, engine=engine)
 

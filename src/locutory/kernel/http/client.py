@@ -122,9 +122,10 @@ class HttpClient:
 
         `json`, `data` and `form` exclude each other; a Path is uploaded as a file, block by block.
         More than one attempt is for calls that may run twice. `gated` is for addresses that the
-        engine itself named: they must be public. `refine` may replace the error that a status
-        stands for by one that the body tells. Raises EngineAuthError, EngineThrottled,
-        EngineUnavailable, EngineRejectedError, BreakerOpenError; UrlBlockedError if gated.
+        engine itself named: they must be public, and go out as written. `refine` may replace the
+        error that a status stands for by one that the body tells. Raises EngineAuthError,
+        EngineThrottled, EngineUnavailable, EngineRejectedError, BreakerOpenError; UrlBlockedError
+        if gated.
         """
         sent = dict(headers or {})
         if json is not None:
@@ -172,7 +173,7 @@ class HttpClient:
                 asyncio.timeout(outgoing.timeout_s),
                 session.request(
                     outgoing.method,
-                    outgoing.url,
+                    connections.as_written(outgoing.url) if outgoing.gated else outgoing.url,
                     headers=outgoing.headers,
                     params=outgoing.params,
                     data=body,
