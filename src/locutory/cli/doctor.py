@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from locutory.app import Server, compose
 from locutory.engines.llm.base import LLM
+from locutory.engines.stt import STTProvider
 from locutory.kernel.db import migrate as schema
 from locutory.kernel.errors import LocutoryError
 from locutory.kernel.jobs.depths import served_queues
@@ -119,7 +120,9 @@ def _speech(server: Server) -> Finding:
     if server.settings.stt.provider in ("auto", "embedded"):
         words = "acoustic engine: turns and speakers, no words; transcripts beside recordings count"
         return Finding("speech to text", State.DEGRADED, words, "LOCUTORY_STT__PROVIDER")
-    return Finding("speech to text", State.OK, server.settings.stt.provider)
+    speech = server.services.get(STTProvider)
+    words = speech.name if speech.model is None else f"{speech.name}/{speech.model}"
+    return Finding("speech to text", State.OK, words)
 
 
 def _model(server: Server) -> Finding:

@@ -150,6 +150,12 @@ class EngineAuthError(EngineError):
     status, code, cls = 502, "ENGINE_AUTH", ErrorClass.PERMANENT_AUTH
 
 
+class EngineConfigError(EngineError):
+    """The engine refuses what it is set to: its model, its language, its mode."""
+
+    status, code, cls = 502, "ENGINE_CONFIG", ErrorClass.PERMANENT_CONFIG
+
+
 class ContentRejected(EngineError):
     """The engine's safety filter refused the content."""
 

@@ -118,13 +118,52 @@ class IntakeSettings(BaseModel):
     files_per_look: int = Field(default=500, ge=1, description="recordings of a folder in a minute")
 
 
-class SttSettings(BaseModel):
-    """Speech to text; `auto` takes the best engine that is there."""
+class SarvamSettings(BaseModel):
+    """The account at Sarvam, and what its models are asked for."""
 
-    provider: str = "auto"
+    api_key: SecretStr | None = None
+    base_url: str = "https://api.sarvam.ai"
+    model: str = Field(
+        default="saaras:v2.5",
+        description="`saaras:v2.5` answers in English whatever was spoken; `v3` and `v4` by `mode`",
+    )
+    mode: Literal["transcribe", "translate", "verbatim", "translit", "codemix"] = Field(
+        default="transcribe", description="of `saaras:v3` and later"
+    )
+    poll_s: float = Field(
+        default=2.0,
+        gt=0,
+        description="the first wait for a job; later ones are up to 5 times it",
+    )
+
+
+class DeepgramSettings(BaseModel):
+    """The account at Deepgram, and its model."""
+
+    api_key: SecretStr | None = None
+    base_url: str = "https://api.deepgram.com"
+    model: str = "nova-3"
+
+
+class SttSettings(BaseModel):
+    """Speech to text; `auto` takes the best engine in this process."""
+
+    provider: str = Field(
+        default="auto",
+        description="`auto`, `embedded`, `stub`, or an outside one: `sarvam`, `deepgram`",
+    )
+    language: str | None = Field(
+        default=None, description="spoken language for outside providers; unset: they detect it"
+    )
     concurrency: int = Field(default=30, ge=1)
-    timeout_s: float = 900.0
+    timeout_s: float = Field(
+        default=900.0,
+        gt=0,
+        description="of a request; a provider's job has it beyond twice the recording's length",
+    )
     stub_latency_s: float = 0.3
+    sarvam: SarvamSettings = SarvamSettings()
+    deepgram: DeepgramSettings = DeepgramSettings()
 
 
 class ModelPlace(BaseModel):

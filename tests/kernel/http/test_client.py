@@ -88,6 +88,7 @@ async def test_a_file_is_uploaded_in_a_form(
     ("status", "error"),
     [
         (401, EngineAuthError),
+        (402, EngineAuthError),
         (403, EngineAuthError),
         (429, EngineThrottled),
         (408, EngineUnavailable),
@@ -119,6 +120,72 @@ async def test_the_providers_words_are_kept_short_and_without_our_secret(
 
     assert "bad key [secret] of [email]" in caught.value.detail
     assert len(caught.value.detail) < 600
+
+
+async def test_a_part_of_a_header_is_a_secret_too(
+    client: HttpClient, server, reply: Callable
+) -> None:
+    server.answer = reply(400, b"no such key: 12345678")
+
+    with pytest.raises(EngineRejectedError, match=r"no such key: \[secret\]"):
+        await client.get_json(
+            server.url(), engine="stub", headers={"Authorization": "Token 12345678"}
+        )
+
+
+async def test_a_file_is_the_body_and_is_sent_anew_with_every_attempt(
+    client: HttpClient, server, reply: Callable, tmp_path: Path
+) -> None:
+    content = bytes(range(256)) * 4096
+    (tmp_path / "a.wav").write_bytes(content)
+    server.answer = reply(503, b"later", Retry_After="0")
+
+    with pytest.raises(EngineUnavailable):
+        await client.request(
+            "PUT", server.url(), engine="stub", data=tmp_path / "a.wav", attempts=2
+        )
+
+    assert [(a.method, a.body) for a in server.asked] == [("PUT", content)] * 2
+
+
+async def test_an_address_that_an_engine_names_must_be_public(
+    client: HttpClient, server, reply: Callable
+) -> None:
+    server.answer = reply(200, b"1")
+    strict = HttpClient(HttpSettings())
+
+    with pytest.raises(UrlBlockedError):
+        await strict.request("GET", server.url(), engine="stub", gated=True)
+    allowed = await client.request("GET", server.url(), engine="stub", gated=True)
+
+    assert allowed.body == b"1"
+    assert [asked.headers["accept-encoding"] for asked in server.asked] == ["identity"]
+    await strict.close()
+
+
+async def test_a_signed_address_goes_out_as_it_was_written(
+    client: HttpClient, server, reply: Callable
+) -> None:
+    server.answer = reply(200, b"1")
+    signed = "/in%2Fputs/a%20b.wav?st=09%3A00%3A00Z&sig=ab%2Bcd%2Fef%3D%3D"
+
+    await client.request("GET", server.url(signed), engine="stub", gated=True)
+    await client.request("GET", server.url("/a b"), engine="stub", gated=True)
+
+    assert [asked.path for asked in server.asked] == [signed, "/a%20b"]
+
+
+async def test_a_body_may_tell_a_failure_better_than_its_status(
+    client: HttpClient, server, reply: Callable
+) -> None:
+    server.answer = reply(429, b"out of credit")
+
+    with pytest.raises(EngineAuthError, match="stub answered 429: out of credit"):
+        await client.get_json(
+            server.url(),
+            engine="stub",
+            refine=lambda reply, error: EngineAuthError(error.detail, engine="stub"),
+        )
 
 
 async def test_an_answer_that_is_no_json_is_invalid_output(

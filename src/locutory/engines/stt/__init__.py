@@ -1,6 +1,7 @@
 """Speech to text: who spoke when, and the words where an engine knows them."""
 
 from locutory.engines.stt.base import (
+    EMPTY_TRANSCRIPT,
     BaseSTT,
     Heard,
     Part,
@@ -9,19 +10,26 @@ from locutory.engines.stt.base import (
     STTRequest,
     STTResult,
 )
+from locutory.engines.stt.cutting import cut
 from locutory.engines.stt.listening import listen
 from locutory.engines.stt.registry import get_stt_provider
+from locutory.engines.stt.resumable import JobOverError, ResumableSTT, Submission
 from locutory.engines.stt.sidecar import SidecarInvalidError, parse_sidecar
 
 __all__ = [
+    "EMPTY_TRANSCRIPT",
     "BaseSTT",
     "Heard",
+    "JobOverError",
     "Part",
+    "ResumableSTT",
     "STTProvider",
     "STTRequest",
     "STTResult",
     "Segment",
     "SidecarInvalidError",
+    "Submission",
+    "cut",
     "get_stt_provider",
     "listen",
     "parse_sidecar",

@@ -8,11 +8,10 @@ from locutory.engines.media import get_media_reader
 from locutory.engines.media.base import MediaReader
 from locutory.engines.media.layout import LayoutScan
 from locutory.engines.stt import diarise, vad
-from locutory.engines.stt.base import NO_SPEECH, Heard, Segment
+from locutory.engines.stt.base import NO_SPEECH, SIDES, Heard, Segment
 
 FALSE_STEREO = "FALSE_STEREO"
 ONE_VOICE = "ONE_VOICE"
-_SIDES = ("left", "right")
 
 
 def hear(path: Path, num_speakers: int | None = None) -> Heard:
@@ -73,7 +72,7 @@ def _by_channel(levels: vad.Levels) -> list[Segment]:
     """Turns of two channels with (frames, 2) levels."""
     return [
         Segment(start_ms=a, end_ms=b, speaker_label=label, channel=side)
-        for side, label in enumerate(_SIDES)
+        for side, label in enumerate(SIDES)
         for a, b in vad.speech_spans(levels[:, side], levels[:, 1 - side])
     ]
 

@@ -6,16 +6,24 @@ from pathlib import Path
 from typing import ClassVar, Protocol
 
 NO_SPEECH = "NO_SPEECH"
+EMPTY_TRANSCRIPT = "EMPTY_TRANSCRIPT"
+MIXED = "mixed"
+SIDES = ("left", "right")
 TIMES_MENDED = "TIMES_MENDED"
 TIMES_ESTIMATED = "TIMES_ESTIMATED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
-    """What an engine can do. Limits are None where it has none of its own."""
+    """What an engine can do. Limits are None where it has none of its own.
+
+    `derived`: it takes 16 kHz WAV files of one channel, a file for each channel with a speaker of
+    its own; else the recording as it is.
+    """
 
     diarization: bool = False
     multichannel: bool = False
+    derived: bool = False
     word_times: bool = False
     translate: bool = False
     languages: tuple[str, ...] = ()
@@ -29,16 +37,23 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One file of a call. `role` is "mixed" for the whole recording, else whose channel it is.
+    """One file of a call. `role` is "mixed" for the whole recording, else "left" or "right".
 
-    `path` is the local copy that engines read; `object_key` names the stored one.
+    `path` is the local copy that engines read; `object_key` names the stored one; `url` is where
+    an engine may fetch it. `channels` counts those that carry a speaker of their own. A piece of a
+    longer recording begins `offset_ms` into it. `turns` are those of the acoustic engine, in the
+    file's own time.
     """
 
     role: str
     object_key: str
     path: Path | None = None
+    url: str | None = None
     ms: int | None = None
     codec: str = ""
+    channels: int = 1
+    offset_ms: int = 0
+    turns: tuple["Segment", ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +150,11 @@ class STTProvider(Protocol):
     name: ClassVar[str]
     capabilities: ClassVar[Capabilities]
 
+    @property
+    def model(self) -> str | None:
+        """The model that it is set to, None if there is nothing to choose."""
+        ...
+
     async def transcribe(self, request: STTRequest) -> STTResult:
         """Hear one call. Raises kernel EngineErrors, or the audio errors of the media engine."""
         ...
@@ -145,6 +165,11 @@ class BaseSTT(ABC):
 
     name: ClassVar[str]
     capabilities: ClassVar[Capabilities] = Capabilities()
+
+    @property
+    def model(self) -> str | None:
+        """The model that it is set to; see `STTProvider`."""
+        return None
 
     @abstractmethod
     async def transcribe(self, request: STTRequest) -> STTResult:

@@ -42,6 +42,22 @@ def spread(segments: Sequence[Segment], duration_ms: int) -> tuple[Segment, ...]
     return tuple(placed)
 
 
+def over_turns(text: str, turns: Sequence[Segment]) -> tuple[Segment, ...]:
+    """Lay the words of one text over turns, to each as many as its share of the time.
+
+    Turns that get none are left out.
+    """
+    words, total = text.split(), sum(t.end_ms - t.start_ms for t in turns)
+    placed, spoken, said = [], 0, 0
+    for turn in turns:
+        spoken += turn.end_ms - turn.start_ms
+        upto = round(len(words) * spoken / total) if total else len(words)
+        if upto > said:
+            placed.append(replace(turn, text=" ".join(words[said:upto]), words=()))
+        said = max(said, upto)
+    return tuple(placed)
+
+
 def _clamp(segment: Segment, duration_ms: int | None) -> Segment:
     start, end = sorted((max(0, segment.start_ms), max(0, segment.end_ms)))
     if duration_ms is not None:

@@ -5,6 +5,7 @@ Field names of the vendors are those of the calls seed, appendix W.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from math import exp, isfinite, isnan
 from typing import Any
 
@@ -146,8 +147,26 @@ def _sarvam(document: dict[str, Any]) -> Reading | None:
         return Reading(form="sarvam-json", entries=entries, language=language)
     if "language_code" not in document or not isinstance(document.get("transcript"), str):
         return None
+    phrases = document.get("timestamps")
+    if isinstance(phrases, dict) and isinstance(phrases.get("words"), list) and phrases["words"]:
+        return Reading(form="sarvam-json", entries=_sarvam_phrases(phrases), language=language)
     whole = Entry(text=document["transcript"])
     return Reading(form="sarvam-json", entries=(whole,) if whole.text else (), language=language)
+
+
+def _sarvam_phrases(phrases: dict[str, Any]) -> tuple[Entry, ...]:
+    """Three lists beside each other; what they call words are phrases."""
+    starts, ends = phrases.get("start_time_seconds"), phrases.get("end_time_seconds")
+    rows = zip_longest(
+        phrases["words"],
+        starts if isinstance(starts, list) else [],
+        ends if isinstance(ends, list) else [],
+    )
+    return tuple(
+        Entry(text=_text(said), start_ms=to_ms(start), end_ms=to_ms(end))
+        for said, start, end in rows
+        if _text(said)
+    )
 
 
 def _amazon(document: dict[str, Any]) -> Reading | None:

@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 import orjson
 
 from locutory.kernel.clock import Clock, utc_now
-from locutory.kernel.errors import EngineUnavailable, InputError, LocutoryError
+from locutory.kernel.errors import EngineError, EngineUnavailable, InputError, LocutoryError
 from locutory.kernel.http.breaker import Breaker, BreakerState
 from locutory.kernel.http.gate import Gate
 from locutory.kernel.http.replies import (
@@ -34,11 +35,29 @@ MAX_REPLY_BYTES: Final = 16 * 1024 * 1024
 FETCH: Final = "fetch"
 DELIVER: Final = "deliver"
 
+Params = Mapping[str, str] | Sequence[tuple[str, str]]
+Refine = Callable[[Reply, EngineError], EngineError]
+
 _STATE_NUMBER: Final = {
     BreakerState.CLOSED: 0,
     BreakerState.HALF_OPEN: 1,
     BreakerState.OPEN: 2,
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Outgoing:
+    """One request as it goes out."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    params: Params | None
+    data: bytes | Path | None
+    form: Mapping[str, str | Path] | None
+    timeout_s: float
+    max_bytes: int
+    gated: bool
 
 
 class HttpClient:
@@ -89,63 +108,79 @@ class HttpClient:
         *,
         engine: str,
         headers: Mapping[str, str] | None = None,
-        params: Mapping[str, str] | None = None,
+        params: Params | None = None,
         json: Any = None,
-        data: bytes | None = None,
+        data: bytes | Path | None = None,
         form: Mapping[str, str | Path] | None = None,
         timeout_s: float = 60.0,
         max_bytes: int = MAX_REPLY_BYTES,
         attempts: int = 1,
+        gated: bool = False,
+        refine: Refine | None = None,
     ) -> Reply:
         """Call an engine at a base URL from the settings; redirects are not followed.
 
-        `json`, `data` and `form` (a Path is uploaded as a file) exclude each other. More than one
-        attempt is for calls that may run twice. Raises EngineAuthError, EngineThrottled,
-        EngineUnavailable, EngineRejectedError, BreakerOpenError.
+        `json`, `data` and `form` exclude each other; a Path is uploaded as a file, block by block.
+        More than one attempt is for calls that may run twice. `gated` is for addresses that the
+        engine itself named: they must be public, and go out as written. `refine` may replace the
+        error that a status stands for by one that the body tells. Raises EngineAuthError,
+        EngineThrottled, EngineUnavailable, EngineRejectedError, BreakerOpenError; UrlBlockedError
+        if gated.
         """
         sent = dict(headers or {})
         if json is not None:
             data = orjson.dumps(json)
             sent.setdefault("Content-Type", "application/json")
+        if gated:
+            self.gate.check_url(url)
+            sent.setdefault("Accept-Encoding", "identity")  # that session does not decompress
+        outgoing = _Outgoing(
+            method=method,
+            url=url,
+            headers=sent,
+            params=params,
+            data=data,
+            form=form,
+            timeout_s=timeout_s,
+            max_bytes=max_bytes,
+            gated=gated,
+        )
 
         async def once() -> Reply:
             with self.breaker(engine).guard(), self._metrics.measure(engine):
-                reply = await self._exchange(
-                    method, url, engine, sent, params, data, form, timeout_s, max_bytes
-                )
+                reply = await self._exchange(outgoing, engine)
                 if not 200 <= reply.status < 300:
-                    raise engine_error(reply, engine=engine, now=self._clock(), secrets=sent)
+                    error = engine_error(reply, engine=engine, now=self._clock(), secrets=sent)
+                    raise error if refine is None else refine(reply, error)
                 return reply
 
         return await retrying(once, attempts=attempts, rng=self._rng)
 
-    async def _exchange(
-        self,
-        method: str,
-        url: str,
-        engine: str,
-        headers: Mapping[str, str],
-        params: Mapping[str, str] | None,
-        data: bytes | None,
-        form: Mapping[str, str | Path] | None,
-        timeout_s: float,
-        max_bytes: int,
-    ) -> Reply:
+    async def _exchange(self, outgoing: _Outgoing, engine: str) -> Reply:
         from locutory.kernel.http import connections  # noqa: PLC0415 - aiohttp loads at first use
 
         def failure(reason: str) -> EngineUnavailable:
             return EngineUnavailable(f"{engine} does not answer: {reason}", engine=engine)
 
-        session = self._plain_session()
+        session = self._gated_session() if outgoing.gated else self._plain_session()
         with connections.network_errors(failure), ExitStack() as files:
-            body = data if form is None else files.enter_context(connections.form_body(form))
+            body: Any = outgoing.data
+            if outgoing.form is not None:
+                body = files.enter_context(connections.form_body(outgoing.form))
+            elif isinstance(body, Path):
+                body = files.enter_context(await asyncio.to_thread(body.open, "rb"))
             async with (
-                asyncio.timeout(timeout_s),
+                asyncio.timeout(outgoing.timeout_s),
                 session.request(
-                    method, url, headers=headers, params=params, data=body, allow_redirects=False
+                    outgoing.method,
+                    connections.as_written(outgoing.url) if outgoing.gated else outgoing.url,
+                    headers=outgoing.headers,
+                    params=outgoing.params,
+                    data=body,
+                    allow_redirects=False,
                 ) as response,
             ):
-                content = await connections.read_capped(response, max_bytes)
+                content = await connections.read_capped(response, outgoing.max_bytes)
                 if content is None:
                     raise EngineUnavailable("the answer is too large", engine=engine)
                 return Reply(response.status, _lower(response.headers), content)

@@ -11,6 +11,7 @@ from pathlib import Path
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
+from yarl import URL
 
 from locutory.kernel.errors import LocutoryError
 from locutory.kernel.http.gate import Gate
@@ -87,6 +88,14 @@ def _session(
         trust_env=False,
         raise_for_status=False,
     )
+
+
+def as_written(url: str) -> URL | str:
+    """The address without the rewriting of escapes, which a signature over it may not survive.
+
+    One with blanks, control characters or letters beyond ASCII is left to be escaped.
+    """
+    return URL(url, encoded=True) if all("!" <= sign <= "~" for sign in url) else url
 
 
 @contextmanager

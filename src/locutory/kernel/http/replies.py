@@ -78,8 +78,9 @@ def words(body: bytes, secrets: Mapping[str, str]) -> str:
     """What the other side said, at most 500 characters, without the values of our headers."""
     text = " ".join(body[: 8 * WORDS].decode(errors="replace").split())
     for value in secrets.values():
-        if len(value) >= 8:
-            text = text.replace(value, SECRET)
+        for secret in (value, *value.split()):  # `Token abc` may come back without its first word
+            if len(secret) >= 8:
+                text = text.replace(secret, SECRET)
     return mask_text(text)[:WORDS]
 
 
@@ -90,7 +91,7 @@ def engine_error(
     status = reply.status
     detail = f"{engine} answered {status}: {words(reply.body, secrets)}".rstrip(": ")
     wait_s = retry_after(reply.headers.get("retry-after"), now)
-    if status in (401, 403):
+    if status in (401, 402, 403):  # 402: the account is out of credit
         return EngineAuthError(detail, engine=engine, upstream_status=status)
     if status == 429:
         return EngineThrottled(detail, engine=engine, retry_after=wait_s, upstream_status=status)

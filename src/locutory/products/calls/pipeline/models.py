@@ -53,6 +53,28 @@ class CallUsage(TenantModel):
     )
 
 
+class SpeechJob(TenantModel):
+    """A call's job at a speech provider, kept before it is started: it is paid for once.
+
+    `ref` is the engine's own name for it, null once it ended without words; `submissions` counts
+    the jobs that were opened for this call, epoch and language ("" where none was asked for),
+    `timeouts` how often the present one was waited for in vain.
+    """
+
+    __tablename__ = "calls_speech_job"
+
+    call_id: Mapped[UUID]
+    epoch: Mapped[int]
+    provider: Mapped[str]
+    language: Mapped[str]
+    ref: Mapped[str | None]
+    submissions: Mapped[int]
+    timeouts: Mapped[int]
+    submitted_at: Mapped[datetime]
+
+    __table_args__ = (UniqueConstraint("call_id", "epoch", "provider", "language"),)
+
+
 class PipelineAlert(TenantModel):
     """An alert, one row an incident; `about` is the stage or budget that it concerns, or empty."""
 

@@ -14,7 +14,12 @@ from locutory.kernel.paging import keyset
 from locutory.products.calls.pipeline.config import PipelineConfig
 from locutory.products.calls.pipeline.contract import AlertState, VersionNotFound
 from locutory.products.calls.pipeline.filters import PREFIX, Filters
-from locutory.products.calls.pipeline.models import CallUsage, PipelineAlert, PipelineVersion
+from locutory.products.calls.pipeline.models import (
+    CallUsage,
+    PipelineAlert,
+    PipelineVersion,
+    SpeechJob,
+)
 from locutory.products.calls.records.contract import Stage, Status
 from locutory.products.calls.records.models import CallRecord
 
@@ -76,6 +81,20 @@ async def versions(
         limit=limit,
     )
     return (await db.scalars(statement)).all()
+
+
+async def speech_job(
+    db: Session, call_id: UUID, epoch: int, provider: str, language: str
+) -> SpeechJob | None:
+    """The call's job at a provider, or None."""
+    return await db.scalar(
+        select(SpeechJob).where(
+            SpeechJob.call_id == call_id,
+            SpeechJob.epoch == epoch,
+            SpeechJob.provider == provider,
+            SpeechJob.language == language,
+        )
+    )
 
 
 # --- usage ------------------------------------------------------------------------------------

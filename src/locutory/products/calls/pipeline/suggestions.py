@@ -13,6 +13,8 @@ _BY_CODE = {
     "AUDIO_TRUNCATED": "The file breaks off: upload it again.",
     "SIDECAR_INVALID": "Mend the transcript file and upload the call again.",
     "URL_BLOCKED": "The address leads where the server may not go: upload the recording instead.",
+    "STT_REFUSED": "Redrive with another provider, or upload the recording again.",
+    "ENGINE_REJECTED": "Redrive with another provider, or mend what was sent.",
     "TIMEOUT": "Raise the stage's timeout_s in the configuration, then redrive.",
     "CALL_NOT_FOUND": "The call was deleted meanwhile: discard.",
 }

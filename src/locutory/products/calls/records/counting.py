@@ -25,6 +25,9 @@ class CallCounters:
         self._stt = metrics.histogram(
             "stt_duration_seconds", "Time of the speech engine", ("provider", "model")
         )
+        self._resubmits = metrics.counter(
+            "stt_resubmits_total", "Calls submitted to a speech provider again", ("provider",)
+        )
         self._llm = metrics.histogram(
             "llm_duration_seconds", "Time of the language model", ("provider", "model", "agent")
         )
@@ -49,6 +52,10 @@ class CallCounters:
         provider, _, model = engine.partition("/")
         self._transcribed.labels(await self._bid(tenant_id), provider, result).inc()
         self._stt.labels(provider, model).observe(seconds)
+
+    def resubmitted(self, provider: str) -> None:
+        """A call's job at a provider ended without words, and another one was opened."""
+        self._resubmits.labels(provider).inc()
 
     async def analyzed(self, tenant_id: UUID, meta: dict[str, dict[str, object]]) -> None:
         """A call has its analysis; `meta` is what each agent said of itself."""

@@ -200,10 +200,10 @@ async def add_call_comment(
 
 @router.post(f"{_BASE}/retranscribe", status_code=202)
 async def retranscribe_call(
-    runner: Runner, callid: str, data: RetranscribeAsk | None = None
+    runner: Runner, callid: str, services: TheServices, data: RetranscribeAsk | None = None
 ) -> RunRead:
     """Hear the recording afresh; the present transcript stays readable."""
-    return await runs.hear_again(runner, callid, data or RetranscribeAsk())
+    return await runs.hear_again(runner, callid, data or RetranscribeAsk(), services)
 
 
 @router.post(f"{_BASE}/retry", status_code=202)

@@ -5,7 +5,6 @@ from typing import Any
 from uuid import UUID
 
 from locutory.engines.llm.base import LLM
-from locutory.engines.stt import STTProvider, get_stt_provider
 from locutory.kernel.audit import audit
 from locutory.kernel.clock import from_ms, to_ms, utc_now
 from locutory.kernel.db import Database, Session
@@ -40,6 +39,7 @@ from locutory.products.calls.records.contract import (
     StageState,
     Status,
 )
+from locutory.products.calls.records.speech import speech_engine
 
 PER_SECOND = 50
 _BATCH = 200
@@ -177,12 +177,6 @@ def _unknown(services: Services, stage: str, name: str, value: str) -> str | Non
         known = [_RULES, *([] if model is None else [model.name])]
         return None if value in known else f"no such model provider; known: {', '.join(known)}"
     return f"{name} cannot be overridden for {stage}"
-
-
-def speech_engine(services: Services, name: str | None) -> STTProvider:
-    """The engine of that name, the configured one without. Raises ConfigError."""
-    configured = services.get(STTProvider)
-    return configured if name in (None, configured.name) else get_stt_provider(str(name))
 
 
 def _refusal(services: Services, letter: DeadLetter, changed: Mapping[str, Any]) -> str | None:

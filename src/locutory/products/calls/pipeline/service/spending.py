@@ -127,10 +127,14 @@ def speech_use(
     paid: bool,
     prices: PriceSettings,
 ) -> CallUsage:
-    """What a transcription used; only an engine that was `paid` for costs."""
+    """What a transcription used; only an engine that was `paid` for costs.
+
+    Providers count channels that are sent apart one by one, so the engine's own figure is priced.
+    """
     cost = 0
     if paid:
-        by_minute = round(heard_ms * prices.stt_minute_micros / _MINUTE_MS)
+        billed_ms = result.usage.audio_ms or heard_ms
+        by_minute = round(billed_ms * prices.stt_minute_micros / _MINUTE_MS)
         cost = result.usage.cost_micros or by_minute
     return _use(
         call_id,

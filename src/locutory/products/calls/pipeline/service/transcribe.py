@@ -12,12 +12,9 @@ import structlog
 from locutory.capabilities.analysis.api import prepare_rules_beside
 from locutory.capabilities.interactions.contract import Transcript
 from locutory.engines.blobs import BlobStore
-from locutory.engines.media.base import Probe
 from locutory.engines.stt import (
-    Heard,
-    Part,
+    EMPTY_TRANSCRIPT,
     SidecarInvalidError,
-    STTRequest,
     STTResult,
     listen,
     parse_sidecar,
@@ -48,10 +45,11 @@ from locutory.products.calls.pipeline.metrics import CallMetrics, measure
 from locutory.products.calls.pipeline.models import CallUsage
 from locutory.products.calls.pipeline.queries import configured
 from locutory.products.calls.pipeline.service.fetch import stored_audio
-from locutory.products.calls.pipeline.service.letters import speech_engine
 from locutory.products.calls.pipeline.service.refilter import facts_of
 from locutory.products.calls.pipeline.service.runs import call_of, note_run, overrides, run_no
+from locutory.products.calls.pipeline.service.speech import hear
 from locutory.products.calls.pipeline.service.spending import require_budget, speech_use
+from locutory.products.calls.pipeline.sound import Sound
 from locutory.products.calls.pipeline.uploads import kept_sidecar
 from locutory.products.calls.records import queries
 from locutory.products.calls.records.contract import (
@@ -67,31 +65,10 @@ from locutory.products.calls.records.counting import CallCounters
 from locutory.products.calls.records.marks import mark_stale
 from locutory.products.calls.records.models import CallMetric, CallRecord, CallTranscript
 from locutory.products.calls.records.muting import muted
+from locutory.products.calls.records.speech import speech_engine
 
 log = structlog.get_logger(__name__)
 _WAITING = (Status.PENDING, Status.FAILED)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sound:
-    """What the recording itself told: the file, its turns, whether its channels are speakers."""
-
-    probe: Probe
-    heard: Heard
-
-    @property
-    def true_stereo(self) -> bool:
-        """Two channels with a speaker each."""
-        return self.probe.channels > 1 and "FALSE_STEREO" not in self.heard.warnings
-
-    @property
-    def no_speech(self) -> bool:
-        """Nobody spoke."""
-        return not self.heard.segments
-
-    def flags(self) -> set[str]:
-        """What a person should know about the recording, in the record's words."""
-        return {warning.lower() for warning in (*self.probe.warnings, *self.heard.warnings)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +153,10 @@ def _unheard(record: CallRecord, sound: Sound | None, config: PipelineConfig) ->
 
 
 async def _words(ctx: Context, record: CallRecord, sound: Sound | None, path: Path | None) -> Words:
-    """The sidecar if one came along, else the engine's words, else turns without words."""
+    """The sidecar if one came along, else the engine's words, else turns without words.
+
+    An engine that hears no words where somebody speaks leaves the turns, and a flag.
+    """
     sidecar = await _sidecar(ctx, record, sound)
     if isinstance(sidecar, Words):
         return sidecar
@@ -192,23 +172,17 @@ async def _words(ctx: Context, record: CallRecord, sound: Sound | None, path: Pa
             flags=sidecar,
         )
     began = time.monotonic()
-    part = Part(
-        role="mixed",
-        object_key=record.audio_key or "",
-        path=path,
-        ms=None if sound is None else sound.probe.duration_ms,
-        codec="" if sound is None else sound.probe.codec,
-    )
-    request = STTRequest(
-        call_ref=str(record.id), parts=(part,), language_hint=overrides(ctx).get("language")
-    )
-    result = await engine.transcribe(request)
+    result = await hear(ctx, record, engine, sound, path)
+    flags = sidecar
+    if EMPTY_TRANSCRIPT in result.warnings and sound is not None:
+        result = replace(result, segments=sound.heard.segments)
+        flags = sidecar | {EMPTY_TRANSCRIPT.lower()}
     return Words(
         result=result,
         origin=Source.STT,
         engine=f"{result.provider}/{result.model}",
         engine_ms=int((time.monotonic() - began) * 1000),
-        flags=sidecar,
+        flags=flags,
     )
 
 
@@ -288,7 +262,8 @@ def _draft(record: CallRecord, sound: Sound | None, words: Words, config: Pipeli
     if sound is not None and sound.true_stereo:
         basis = "channel"
     else:
-        basis = "acoustic" if words.origin is Source.ACOUSTIC else "provider"
+        heard_here = words.origin is Source.ACOUSTIC or EMPTY_TRANSCRIPT in words.result.warnings
+        basis = "acoustic" if heard_here else "provider"
     return Draft(
         gated=gated,
         texts=tuple(one.text for one in redacted),

@@ -88,7 +88,7 @@ def list_providers(services: Services) -> ProvidersRead:
             ProviderRead(
                 kind="stt",
                 name=speech.name,
-                model=None,
+                model=speech.model,
                 embedded=speech.name == "embedded",
                 concurrency=settings.stt.concurrency,
                 timeout_s=settings.stt.timeout_s,

@@ -5,12 +5,12 @@ from typing import Any
 
 from sqlalchemy import select
 
-from locutory.engines.stt import get_stt_provider
 from locutory.kernel.audit import audit
 from locutory.kernel.db import Session
 from locutory.kernel.errors import ConfigError
 from locutory.kernel.events import emit
 from locutory.kernel.jobs import JobSpec, JobState, admin, enqueue
+from locutory.kernel.services import Services
 from locutory.products.calls.records import queries
 from locutory.products.calls.records.contract import (
     NO_CONSENT,
@@ -28,6 +28,7 @@ from locutory.products.calls.records.marks import mark_stale
 from locutory.products.calls.records.models import CallRecord, CallTranscript
 from locutory.products.calls.records.schemas import RetranscribeAsk, RunRead
 from locutory.products.calls.records.sight import Reader
+from locutory.products.calls.records.speech import speech_engine
 
 _WAITING = (JobState.QUEUED, JobState.DELAYED, JobState.RUNNING)
 _KINDS = {stage.job for stage in Stage}
@@ -174,11 +175,13 @@ async def _note(tx: Session, action: str, record: CallRecord, actor: str, **deta
     await audit(tx, actor=actor, action=action, object=f"call:{record.callid}", **detail)
 
 
-async def hear_again(reader: Reader, callid: str, data: RetranscribeAsk) -> RunRead:
+async def hear_again(
+    reader: Reader, callid: str, data: RetranscribeAsk, services: Services
+) -> RunRead:
     """Hear a call afresh. Raises as `retranscribe`, CallNotFound, ProviderUnknown."""
     if data.provider is not None:
         try:
-            get_stt_provider(data.provider)
+            speech_engine(services, data.provider)
         except ConfigError as error:
             fault = {"field": "provider", "code": ProviderUnknown.code, "message": error.detail}
             raise ProviderUnknown(error.detail, errors=[fault]) from error
