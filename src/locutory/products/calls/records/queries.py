@@ -353,6 +353,12 @@ async def existing(db: Session, callids: Sequence[str]) -> set[str]:
     return set((await db.scalars(select(_R.callid).where(_R.callid.in_(callids)))).all())
 
 
+async def source_hashes(db: Session, callids: Sequence[str]) -> dict[str, str]:
+    """What a source last said of these calls, as a hash by call id."""
+    statement = select(_R.callid, _R.source_hash).where(_R.callid.in_(callids))
+    return dict((await db.execute(statement)).tuples().all())
+
+
 async def owned(db: Session, callids: Sequence[str], own: Sequence[str]) -> set[str]:
     """Which of these calls are those of the agents."""
     statement = select(_R.callid).where(_R.callid.in_(callids), _R.agent_id.in_(own))

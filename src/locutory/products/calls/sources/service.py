@@ -105,6 +105,12 @@ async def take(
     return taken
 
 
+async def unchanged(session: Session, offers: Sequence[CallOffer]) -> set[str]:
+    """The call ids of those offers that would be duplicates, by one look at what is stored."""
+    stored = await queries.source_hashes(session, [offer.callid for offer in offers])
+    return {offer.callid for offer in offers if stored.get(offer.callid) == _digest(offer)}
+
+
 @dataclass(frozen=True, slots=True)
 class Judged:
     """An item of a batch: an offer, or the reason why it is none."""
@@ -375,6 +381,8 @@ def _described(
 
 def _suspect(offer: CallOffer) -> bool:
     started, ended = offer.started_at, offer.ended_at
+    if offer.time_suspect:
+        return True
     if started is not None and (to_ms(started) < _DAWN or started > utc_now() + _FUTURE):
         return True
     return started is not None and ended is not None and ended < started
