@@ -356,7 +356,7 @@ async def existing(db: Session, callids: Sequence[str]) -> set[str]:
 async def source_hashes(db: Session, callids: Sequence[str]) -> dict[str, str]:
     """What a source last said of these calls, as a hash by call id."""
     statement = select(_R.callid, _R.source_hash).where(_R.callid.in_(callids))
-    return dict((await db.execute(statement)).tuples().all())
+    return {row.callid: row.source_hash for row in await db.execute(statement)}
 
 
 async def owned(db: Session, callids: Sequence[str], own: Sequence[str]) -> set[str]:

@@ -178,7 +178,7 @@ async def poll_once(
         return None
     if tenant is None or tenant.status != TenantStatus.ACTIVE:
         return None
-    polled = Polled()
+    polled = Polled(held=source.health.get("held"))
     reading = _Poll(source, mark, db, services, write, polled)
     try:
         if not await reading.is_held():
@@ -261,10 +261,9 @@ class _Poll:
     async def is_held(self) -> bool:
         """Whether too many calls wait: from high water on, until half of that (spec, 5.8)."""
         high = self.services.get(Settings).pipeline.high_water
-        was = self.source.health.get("held") or self.polled.held
         async with self.db.read() as session:
             waiting = await queued(session, session.tenant_id, [Stage.TRANSCRIBE], most=high)
-        held = waiting >= (high // 2 if was else high)
+        held = waiting >= (high // 2 if self.polled.held else high)
         self.polled.held = BACKLOG_HIGH if held else None
         return held
 
