@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from locutory.engines.databases import Column, Op
@@ -85,16 +85,29 @@ def test_a_duration_is_seconds(value: Any, seconds: float | None) -> None:
     assert seconds_of(value) == seconds
 
 
-_ZONES = st.sampled_from(["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "UTC"])
-_MOMENTS = st.datetimes(datetime(2024, 1, 1), datetime(2027, 1, 1), timezones=st.just(UTC))
+_CLOCKS_MOVED = {  # in UTC: set back, set forward, by half an hour, never
+    "Europe/Berlin": datetime(2025, 10, 26, 1),
+    "America/New_York": datetime(2026, 3, 8, 7),
+    "Australia/Lord_Howe": datetime(2026, 4, 4, 15),
+    "UTC": datetime(2026, 1, 1),
+}
+_HOURS = st.timedeltas(timedelta(hours=-2), timedelta(hours=2))
 
 
-@given(zone=_ZONES, seen=_MOMENTS, later=st.timedeltas(timedelta(), timedelta(hours=6)))
+@given(
+    zone=st.sampled_from(list(_CLOCKS_MOVED)),
+    around=_HOURS,
+    later=st.timedeltas(timedelta(), timedelta(hours=3)),
+)
+@example(
+    zone="Europe/Berlin", around=timedelta(minutes=-1), later=timedelta(minutes=11)
+)  # 02:59 in summer time, then 02:10 in winter time
 def test_a_row_that_is_written_later_never_lies_before_the_start(
-    zone: str, seen: datetime, later: timedelta
+    zone: str, around: timedelta, later: timedelta
 ) -> None:
     """However clocks were moved between: what the watermark is made of are naive times."""
     place = ZoneInfo(zone)
+    seen = _CLOCKS_MOVED[zone].replace(tzinfo=UTC) + around
     written = seen + later
     watermark = earliest(seen.astimezone(place).replace(tzinfo=None), place)
 
