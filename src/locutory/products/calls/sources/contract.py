@@ -169,7 +169,7 @@ class WatermarkMoved(ConflictError):
 
 
 class NothingToWalk(InvalidError):
-    """Only folders can be walked again; what pushes calls must send them again."""
+    """Folders and databases can be walked again; what pushes calls must send them again."""
 
     code = "SOURCE_NOT_WALKABLE"
 

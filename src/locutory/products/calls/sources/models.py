@@ -65,7 +65,7 @@ class IntakeFile(TenantModel):
 
 
 class CallBackfill(TenantModel):
-    """A walk through a source's past. `position` is the last name that is counted."""
+    """A walk through a source's past. `position` is the last name or row_id that is counted."""
 
     __tablename__ = "calls_backfill"
 

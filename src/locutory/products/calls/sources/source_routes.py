@@ -121,7 +121,7 @@ async def sync_now(keeper: Keeper) -> SyncRead:
 
 @router.post("/ingest/{bid}/backfill", status_code=202, response_model=BackfillRead)
 async def start_backfill(data: BackfillCreate, keeper: Keeper, idempotent: Idempotent) -> Response:
-    """Take in a folder's files of a range of time, behind the fresh calls; or count them."""
+    """Take in a source's calls of a range of time, behind the fresh ones; or count them."""
     actor = keeper.principal.key
     return await idempotent.write(
         keeper.db, lambda tx: backfilling.request(tx, data, actor=actor), 202

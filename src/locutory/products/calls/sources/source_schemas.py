@@ -196,7 +196,7 @@ class SourceTest(BaseModel):
 
 
 class BackfillCreate(BaseModel):
-    """Files whose time lies from `from` until before `to`; `dry_run` only counts."""
+    """What began from `from` until before `to`, by a file's time; `dry_run` only counts."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -226,7 +226,7 @@ class BackfillCreate(BaseModel):
 
 
 class BackfillFault(BaseModel):
-    """A file that was refused."""
+    """A file or row that was refused."""
 
     name: str
     code: str
@@ -236,7 +236,8 @@ class BackfillFault(BaseModel):
 class BackfillRead(BaseModel):
     """How far a backfill is. Of a dry run `created` are those that would be.
 
-    `files` are those in the range, `faults` the first hundred refusals.
+    `files` are those in the range, of a database its rows so far; `faults` the first hundred
+    refusals.
     """
 
     model_config = ConfigDict(from_attributes=True, serialize_by_alias=True)
