@@ -65,7 +65,7 @@ _WRITER = Writer(quote="`", timeless="{0} IS NULL OR {0} < '1000-01-01'", bind=_
 
 
 class MySql:
-    """Reads MySQL from 5.7 and MariaDB from 10.1."""
+    """Reads MySQL and MariaDB."""
 
     kind = "mysql"
     default_port = 3306

@@ -86,7 +86,7 @@ _WRITER = Writer(quote='"', timeless="{0} IS NULL OR {0} = '-infinity'", bind=_b
 
 
 class PostgreSql:
-    """Reads PostgreSQL from 12."""
+    """Reads PostgreSQL."""
 
     kind = "postgresql"
     default_port = 5432

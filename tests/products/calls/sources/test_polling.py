@@ -66,6 +66,24 @@ async def test_a_row_that_was_edited_late_updates_once(telephony: Telephony) -> 
     assert await telephony.callids() == ["c1", "c2"]
 
 
+async def test_another_recording_is_noted_once_while_its_row_is_read_again(
+    telephony: Telephony,
+) -> None:
+    telephony.source.put(call("c1"))
+    await telephony.connect()
+    await telephony.poll()
+    table = telephony.source.quoted(HISTORY)
+    telephony.source.run(f"UPDATE {table} SET filename = 'https://example.org/other.wav'")
+
+    updates = [(await telephony.poll())["updated"] for _ in range(3)]
+    telephony.source.run(f"UPDATE {table} SET filename = 'https://example.org/c1.wav', note = 'x'")
+    back = await telephony.poll()
+
+    assert updates == [1, 0, 0]
+    assert back["updated"] == 1
+    assert (await telephony.calls())["c1"].custom == {"note": "x"}
+
+
 async def test_a_row_that_is_committed_late_is_not_lost(telephony: Telephony) -> None:
     began = now() - timedelta(minutes=5)
     telephony.source.put(call("c2", at=began + timedelta(minutes=4)))

@@ -294,7 +294,7 @@ class _Poll:
         batch = self._judged(table, page)
         if batch.offers:
             async with self.db.read() as session:
-                same = await unchanged(session, batch.offers)
+                same = await unchanged(session, batch.offers, self.services.get(Secrets))
             batch.offers = [offer for offer in batch.offers if offer.callid not in same]
             self.polled.duplicates += len(same)
         if not batch.offers and not batch.bad and behind is None:

@@ -70,6 +70,7 @@ _NEW: dict[str, Any] = {
     else None
     for column in table_of(CallRecord).columns
 }
+_CHANGED_AUDIO = "source_changed"
 _FUTURE = timedelta(hours=24)
 _DAWN = 631_152_000_000  # 1990: a recorded call from before is a broken clock
 
@@ -105,10 +106,19 @@ async def take(
     return taken
 
 
-async def unchanged(session: Session, offers: Sequence[CallOffer]) -> set[str]:
-    """The call ids of those offers that would be duplicates, by one look at what is stored."""
-    stored = await queries.source_hashes(session, [offer.callid for offer in offers])
-    return {offer.callid for offer in offers if stored.get(offer.callid) == _digest(offer)}
+async def unchanged(session: Session, offers: Sequence[CallOffer], secrets: Secrets) -> set[str]:
+    """The call ids of those offers that would change nothing, mostly by one look at the hashes."""
+    told = await queries.last_told(session, [offer.callid for offer in offers])
+    same = set()
+    for offer in offers:
+        digest, flags = told.get(offer.callid, ("", ()))
+        if digest == _digest(offer):
+            same.add(offer.callid)
+        elif _CHANGED_AUDIO in flags:  # that it has another recording was noted before
+            record = await queries.get(session, offer.callid)
+            if _other_audio(record, offer, secrets) and not _mends(record, offer, secrets):
+                same.add(offer.callid)
+    return same
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +267,7 @@ async def _take_one(
     outcome = Outcome.UPDATED
     if _other_audio(record, offer, secrets) and not mended:
         outcome = Outcome.SOURCE_CHANGED
-        record.flags = sorted({*record.flags, "source_changed"})
+        record.flags = sorted({*record.flags, _CHANGED_AUDIO})
     else:
         described = _described(record.tenant_id, record.id, offer, secrets, flags=record.flags)
         for column, value in described.items():
