@@ -27,7 +27,7 @@ from locutory.kernel.db.base import table_of
 from locutory.kernel.ids import new_id
 from locutory.kernel.jobs.models import Job
 from locutory.products.calls.notices.models import Delivery
-from locutory.products.calls.pipeline.models import PipelineAlert
+from locutory.products.calls.pipeline.models import PipelineAlert, SyncWatermark
 from locutory.products.calls.records.models import CallRecord, CallTranscript
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ UNKNOWN = {
     "source_id": NO_ONE,
     "backfill_id": NO_ONE,
     "request_id": NO_ONE,
+    "name": f"source:{NO_ONE}",
 }
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(16)
 
@@ -172,6 +173,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /scoring-templates/{bid}/{template_id}/preview": {"json": {"callids": ["{callid}"]}},
     "PUT /pipeline/{bid}/budgets": {"json": {"audio_minutes": 600}},
     "PUT /pipeline/{bid}/config": {"json": {"filters": {"min_duration_s": 30}}},
+    "PUT /pipeline/{bid}/watermarks/{name}": {"json": {"ts": None, "reason": "ticket 1"}},
     "POST /update-call": {"json": {"bid": "{bid}", "callid": "new"}},
 }
 # what a route asks for in its query beside the business, as BODIES
@@ -463,6 +465,7 @@ async def street(api: FastAPI, server: Server, ours: "Resident", theirs: "Reside
                 {"name": "a key", "scopes": ["read"]},
             ),
             **await watching(server, resident),
+            "name": await read_so_far(server, resident.bid),
             "embed_key_id": await created(
                 resident, f"/businesses/{resident.bid}/embed-keys", _EMBED_KEY
             ),
@@ -497,6 +500,17 @@ async def delivered(server: Server, bid: str, webhook_id: str) -> str:
 
     await storage.database(tenant_id).write(store)
     return str(row.id)
+
+
+async def read_so_far(server: Server, bid: str) -> str:
+    """The name of a watermark."""
+    name = f"source:{new_id()}"
+
+    async def store(tx: Session) -> None:
+        tx.add(SyncWatermark(name=name, cursor={}))
+
+    await server.storage.database(await tenant_id_of(server, bid)).write(store)
+    return name
 
 
 async def watching(server: Server, resident: "Resident") -> dict[str, str]:

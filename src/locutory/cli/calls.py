@@ -225,14 +225,14 @@ def register(
 @app.command()
 def backfill(
     bid: _Bid,
-    source: Annotated[str, typer.Option(help="the name of a watched folder")],
-    since: Annotated[datetime, typer.Option("--from", help="first file time, UTC")],
-    until: Annotated[datetime, typer.Option("--to", help="the file time to end before, UTC")],
+    source: Annotated[str, typer.Option(help="the name of a watched folder or a database")],
+    since: Annotated[datetime, typer.Option("--from", help="first time of a file or call, UTC")],
+    until: Annotated[datetime, typer.Option("--to", help="the time to end before, UTC")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only count")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="until the walk has ended")] = False,
     as_json: _AsJson = False,
 ) -> None:
-    """Take in a folder's past, behind the fresh calls; exit code 1 if the walk failed."""
+    """Take in a source's past, behind the fresh calls; exit code 1 if the walk failed."""
     from locutory.cli.intake import WalkAsk, run_backfill
 
     ask = WalkAsk(

@@ -116,6 +116,15 @@ class IntakeSettings(BaseModel):
         default=120.0, ge=0, description="how long a whole recording waits for its transcript"
     )
     files_per_look: int = Field(default=500, ge=1, description="recordings of a folder in a minute")
+    database_hosts: tuple[str, ...] = Field(
+        default=(),
+        description="host or host:port of source databases that businesses may name themselves;"
+        " private ones must be listed",
+    )
+    connect_timeout_s: float = Field(default=10.0, gt=0, description="of a source database")
+    statement_timeout_s: float = Field(
+        default=30.0, gt=0, description="of a statement on a source database, held by its server"
+    )
 
 
 class SarvamSettings(BaseModel):
@@ -207,7 +216,10 @@ class PipelineSettings(BaseModel):
     )
     most_queued_overall: int = Field(default=1_000_000, ge=1)
     high_water: int = Field(
-        default=2000, ge=2, description="waiting analyses that halve a business's transcriptions"
+        default=2000,
+        ge=2,
+        description="waiting analyses that halve a business's transcriptions;"
+        " waiting transcriptions that hold its source databases",
     )
     disk_stop: float = Field(default=0.05, ge=0, description="less free: nothing is fetched")
     disk_warn: float = Field(default=0.10, ge=0, description="less free: alert DiskLow")

@@ -100,8 +100,20 @@ class Gate:
             raise UrlBlockedError("an address may not carry credentials")
         host = host.rstrip(".").lower()
         if not self.is_allowed(host, port):
-            _check_host(host, port)
+            if port not in PORTS:
+                raise UrlBlockedError(f"port {port} is not called")
+            _check_host(host)
         return Origin(parsed.scheme, host, port)
+
+    def check_host(self, host: str, port: int) -> str:
+        """Check a host that is no web server's; return it in lower case. Raises UrlBlockedError.
+
+        Which ports are called is for whoever asks: 3306 is none of the web's.
+        """
+        host = host.strip().rstrip(".").lower()
+        if not self.is_allowed(host, port):
+            _check_host(host)
+        return host
 
     def check_addresses(self, host: str, port: int, addresses: Iterable[str]) -> None:
         """Check everything that a name resolved to. Raises UrlBlockedError if one is not public."""
@@ -116,9 +128,7 @@ class Gate:
         return (host, None) in self._allowed or (host, port) in self._allowed
 
 
-def _check_host(host: str, port: int) -> None:
-    if port not in PORTS:
-        raise UrlBlockedError(f"port {port} is not called")
+def _check_host(host: str) -> None:
     try:
         address = ip_address(host.partition("%")[0])
     except ValueError:

@@ -10,9 +10,11 @@ from sqlalchemy import func, select, text
 from locutory.kernel.db.base import table_of
 from locutory.kernel.db.session import Session
 from locutory.kernel.errors import ErrorClass
+from locutory.kernel.ids import new_id
 from locutory.kernel.jobs.admin import JobNotFound
+from locutory.kernel.jobs.contract import Failure, JobState, Priority
 from locutory.kernel.jobs.models import Job, JobAttempt
-from locutory.kernel.jobs.queue import FENCED
+from locutory.kernel.jobs.queue import FENCED, INSERT_NEW, clock_ms
 from locutory.kernel.paging import AnySelect
 
 _job, _attempt = table_of(Job), table_of(JobAttempt)
@@ -95,6 +97,46 @@ async def dead_letters(
     )
     letters = [_letter(row) for row in rows]
     return await _with_attempts(session, letters) if attempts else letters
+
+
+async def bury(
+    tx: Session,
+    *,
+    queue: str,
+    kind: str,
+    payload: dict[str, Any],
+    subject: str | None,
+    failure: Failure,
+    dedupe_key: str,
+) -> bool:
+    """Lay something down as a dead letter that was never a job; False if it lies there already.
+
+    Its kind needs no handler: a failure of class `permanent_input` is not redriven.
+    """
+    now = await clock_ms(tx)
+    row = {
+        "id": new_id(),
+        "tenant_id": tx.tenant_id,
+        "queue": queue,
+        "kind": kind,
+        "payload": payload,
+        "subject": subject,
+        "state": JobState.DEAD,
+        "priority": Priority.NORMAL,
+        **dict.fromkeys(("run_at_ms", "created_ms", "finished_ms"), now),
+        **dict.fromkeys(("attempts", "throttles", "lost", "token", "redrives"), 0),
+        "max_attempts": 1,
+        "cancel_requested": False,
+        "dedupe_key": dedupe_key,
+        "correlation_id": tx.info.get("correlation_id"),
+        "error_class": failure.cls,
+        "error_code": failure.code,
+        "error_detail": failure.detail,
+    }
+    done: Any = await tx.execute(
+        INSERT_NEW[tx.get_bind().dialect.name].values([row]), execution_options=FENCED
+    )
+    return bool(done.rowcount)
 
 
 async def dead_letter(session: Session, tenant_id: UUID, job_id: UUID) -> DeadLetter:

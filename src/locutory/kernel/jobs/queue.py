@@ -23,7 +23,7 @@ _attempt = table_of(JobAttempt)
 _gate = table_of(JobGate)
 _share = table_of(JobShare)
 
-_INSERT = {
+INSERT_NEW: dict[str, Any] = {
     "sqlite": sqlite.insert(Job).on_conflict_do_nothing(),
     "postgresql": postgresql.insert(Job).on_conflict_do_nothing(),
 }
@@ -84,7 +84,7 @@ async def insert_rows(tx: Session, rows: Sequence[dict[str, Any]]) -> None:
         return
     keyed = any(row["dedupe_key"] for row in rows)
     if keyed:
-        statement: Any = _INSERT[tx.get_bind().dialect.name]
+        statement = INSERT_NEW[tx.get_bind().dialect.name]
         await tx.execute(statement.values(rows), execution_options=FENCED)
     else:
         await tx.execute(_INSERT_PLAIN, list(rows), execution_options=FENCED)
@@ -107,6 +107,22 @@ async def enqueue(tx: Session, *specs: JobSpec) -> list[UUID]:
     )
     await insert_rows(tx, rows)
     return [row["id"] for row in rows]
+
+
+async def hurry(tx: Session, *dedupe_keys: str) -> None:
+    """Let the session's tenant's jobs of these keys run now if they wait for their time."""
+    if dedupe_keys:
+        await tx.execute(
+            update(_job)
+            .where(
+                _job.c.tenant_id == tx.tenant_id,
+                _job.c.dedupe_key.in_(dedupe_keys),
+                _job.c.state == JobState.DELAYED,
+            )
+            .values(state=JobState.QUEUED, run_at_ms=await clock_ms(tx)),
+            execution_options=FENCED,
+        )
+        tx.signal("jobs")
 
 
 # Written as text: a partial index is used only where its condition stands as a literal.

@@ -27,6 +27,7 @@ def seen(**other: Any) -> Seen:
         "budgets": {},
         "degraded": (0, 0),
         "evidence": (0, 0),
+        "stale": {},
     }
     return Seen(**{**quiet, **other})
 
@@ -61,6 +62,7 @@ def depth(**values: Any) -> dict[str, Depth]:
         ({"evidence": (100, 15)}, []),
         ({"evidence": (100, 16)}, ["EvidenceDrop"]),
         ({"evidence": (99, 99)}, []),
+        ({"stale": {"source:1": 1801.0}}, ["SourceStale"]),
     ],
 )
 def test_a_rule_holds_for_what_is_seen(what: dict[str, Any], keys: list[str]) -> None:

@@ -12,6 +12,8 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 from tests.conftest import Resident
+from tests.products.calls.sources.telephony import Telephony
+from tests.source_databases import SourceServer, mysql_source, postgresql_source, source
 
 from locutory.app import Server
 from locutory.kernel.auth import queries
@@ -20,6 +22,8 @@ from locutory.kernel.jobs import JobSpec, enqueue
 from locutory.kernel.jobs.models import Job
 from locutory.kernel.settings import IntakeSettings
 from locutory.products.calls.sources.contract import WATCH_FOLDERS
+
+__all__ = ["mysql_source", "postgresql_source", "source"]
 
 WORDS = b"""WEBVTT
 
@@ -123,3 +127,23 @@ async def intake(server: Server, ours: Resident, tmp_path: Path) -> Intake:
     (root / ours.bid).mkdir(parents=True)
     server.settings.intake = IntakeSettings(folders=(root,), settle_s=0, sidecar_wait_s=0)
     return Intake(server, ours, server.storage.database(tenant.id), tenant.id, root)
+
+
+@pytest.fixture
+async def telephony(server: Server, ours: Resident, source: SourceServer) -> Telephony:
+    """Business 6004 with an empty history in each kind of database in turn."""
+    return await furnished(server, ours, source)
+
+
+@pytest.fixture
+async def mysql_telephony(server: Server, ours: Resident, mysql_source: SourceServer) -> Telephony:
+    return await furnished(server, ours, mysql_source)
+
+
+async def furnished(server: Server, ours: Resident, source: SourceServer) -> Telephony:
+    async with server.storage.read(None) as session:
+        tenant = await queries.find_tenant(session, ours.bid)
+    assert tenant is not None
+    server.settings.intake = IntakeSettings(database_hosts=(f"{source.host}:{source.port}",))
+    source.make_history()
+    return Telephony(server, ours, server.storage.database(tenant.id), source)

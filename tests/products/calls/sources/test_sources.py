@@ -29,7 +29,8 @@ async def test_a_source_is_made_changed_listed_and_forgotten(intake: Intake) -> 
 @pytest.mark.parametrize(
     ("body", "status", "code"),
     [
-        ({"name": "x", "kind": "mysql"}, 422, "SOURCE_KIND_UNAVAILABLE"),
+        ({"name": "x", "kind": "mysql"}, 422, "INVALID"),
+        ({"name": "x", "kind": "push", "tz": "UTC"}, 422, "INVALID"),
         ({"name": "x", "kind": "cdc"}, 422, "SOURCE_KIND_UNAVAILABLE"),
         ({"name": "x", "kind": "folder"}, 422, "INVALID"),
         ({"name": "x", "kind": "push", "path": "/srv"}, 422, "INVALID"),

@@ -24,6 +24,7 @@ SEVERITY = {
     "WorkerMissing": "critical",
     "LlmDegraded": "warning",
     "EvidenceDrop": "warning",
+    "SourceStale": "warning",
 }
 
 
@@ -39,6 +40,7 @@ class Seen:
     budgets: Mapping[str, float]  # share used, of budgets that have a limit
     degraded: tuple[int, int]
     evidence: tuple[int, int]
+    stale: Mapping[str, float]  # seconds without an answer, of watermarks that should be fresher
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +80,9 @@ def alarms(seen: Seen, marks: PipelineSettings) -> Iterator[Alarm]:
     if count >= EVIDENCE_RESULTS and bad / count > UNSUPPORTED_SHARE:
         detail = f"{bad} of the last {count} results quote what nobody said"
         yield Alarm(key="EvidenceDrop", detail=detail)
+    for name, lag in seen.stale.items():
+        detail = f"nothing was heard from it for {lag / 60:.0f} min"
+        yield Alarm(key="SourceStale", about=name, detail=detail)
 
 
 def _of_stage(stage: str, depth: Depth, seen: Seen, marks: PipelineSettings) -> Iterator[Alarm]:

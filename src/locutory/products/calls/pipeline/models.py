@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Index, UniqueConstraint, text
-from sqlalchemy.orm import Mapped
+from sqlalchemy.orm import Mapped, mapped_column
 
 from locutory.kernel.db import TenantModel
 
@@ -105,3 +105,24 @@ class PipelineAlert(TenantModel):
         Index("ix_calls_alert_since", "tenant_id", "since", "id"),
         Index("ix_calls_alert_state", "tenant_id", "state", "since", "id"),
     )
+
+
+class SyncWatermark(TenantModel):
+    """How far something was read, by name: `source:<id>`.
+
+    `cursor` is the reader's own; `moves` counts the times that somebody else set it, so that a
+    reader notices. After `stale_after_s` without `last_ok_at` it is stale; null: it need not be
+    fresh. `rows_total` counts the rows that made or changed a call.
+    """
+
+    __tablename__ = "calls_sync_watermark"
+
+    name: Mapped[str]
+    cursor: Mapped[dict[str, Any]]
+    moves: Mapped[int] = mapped_column(default=0)
+    last_ok_at: Mapped[datetime | None]
+    last_error: Mapped[str | None]
+    rows_total: Mapped[int] = mapped_column(default=0)
+    stale_after_s: Mapped[int | None]
+
+    __table_args__ = (UniqueConstraint("tenant_id", "name"),)

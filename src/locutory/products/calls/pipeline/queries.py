@@ -19,6 +19,7 @@ from locutory.products.calls.pipeline.models import (
     PipelineAlert,
     PipelineVersion,
     SpeechJob,
+    SyncWatermark,
 )
 from locutory.products.calls.records.contract import Stage, Status
 from locutory.products.calls.records.models import CallRecord
@@ -181,6 +182,16 @@ async def open_alerts(db: Session) -> Sequence[PipelineAlert]:
     """Alerts that have not ended, pending ones as well."""
     statement = select(PipelineAlert).where(PipelineAlert.state != AlertState.RESOLVED)
     return (await db.scalars(statement.order_by(PipelineAlert.since, PipelineAlert.id))).all()
+
+
+async def watermarks(db: Session) -> Sequence[SyncWatermark]:
+    """How far everything was read, by name."""
+    return (await db.scalars(select(SyncWatermark).order_by(SyncWatermark.name))).all()
+
+
+async def find_watermark(db: Session, name: str) -> SyncWatermark | None:
+    """The watermark of that name."""
+    return await db.scalar(select(SyncWatermark).where(SyncWatermark.name == name))
 
 
 async def alerts(

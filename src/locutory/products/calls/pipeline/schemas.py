@@ -91,10 +91,31 @@ class Acknowledge(BaseModel):
     note: Reason | None = None
 
 
+class WatermarkRead(BaseModel):
+    """How far something was read. `ts` of the cursor is in UTC; `pass` is where reading goes on.
+
+    `lag_s` counts since the source last answered; beyond its measure it is `stale`.
+    """
+
+    name: str
+    cursor: dict[str, Any]
+    last_ok_at: Moment | None
+    last_error: str | None
+    rows_total: int
+    lag_s: float | None
+    stale: bool
+
+
+class WatermarkList(BaseModel):
+    """All watermarks of a business, by name."""
+
+    items: list[WatermarkRead]
+
+
 class PipelineStatus(BaseModel):
     """Where a business's calls stand."""
 
-    watermarks: list[dict[str, str]]
+    watermarks: list[WatermarkRead]
     status_counts: dict[str, int]
     queues: dict[str, QueueRead]
     throughput: dict[str, int]  # calls analysed in the last 5 minutes and hour

@@ -353,6 +353,12 @@ async def existing(db: Session, callids: Sequence[str]) -> set[str]:
     return set((await db.scalars(select(_R.callid).where(_R.callid.in_(callids)))).all())
 
 
+async def last_told(db: Session, callids: Sequence[str]) -> dict[str, tuple[str, list[str]]]:
+    """What a source last said of these calls, as a hash, with the calls' flags; by call id."""
+    statement = select(_R.callid, _R.source_hash, _R.flags).where(_R.callid.in_(callids))
+    return {row.callid: (row.source_hash, row.flags) for row in await db.execute(statement)}
+
+
 async def owned(db: Session, callids: Sequence[str], own: Sequence[str]) -> set[str]:
     """Which of these calls are those of the agents."""
     statement = select(_R.callid).where(_R.callid.in_(callids), _R.agent_id.in_(own))

@@ -1,4 +1,4 @@
-"""Walking a folder's past: old recordings come in behind the fresh ones, as often as one likes."""
+"""Walking a source's past: old recordings come in behind the fresh ones, as often as one likes."""
 
 import asyncio
 from collections.abc import Iterable
@@ -12,6 +12,7 @@ from sqlalchemy import update
 
 from locutory.kernel.audit import audit
 from locutory.kernel.auth import queries as tenants
+from locutory.kernel.auth.contract import Tenant
 from locutory.kernel.clock import utc_now
 from locutory.kernel.crypto import Secrets
 from locutory.kernel.db import Session
@@ -38,15 +39,14 @@ from locutory.products.calls.sources.models import CallBackfill, CallSource
 from locutory.products.calls.sources.places import Entry, entries
 from locutory.products.calls.sources.service import take
 from locutory.products.calls.sources.source_schemas import BackfillCreate, BackfillRead
+from locutory.products.calls.sources.tablewalk import MOST_FAULTS, walk_table
 from locutory.products.calls.sources.watching import opened
-
-_MOST_FAULTS = 100
 
 
 async def request(tx: Session, data: BackfillCreate, *, actor: str) -> BackfillRead:
     """Ask for a walk; it begins with the commit. Raises SourceNotFound, NothingToWalk."""
     source = await queries.get_source(tx, data.source_id)
-    if source.path is None:
+    if source.path is None and source.place_enc is None:
         raise NothingToWalk
     row = CallBackfill(
         source_id=source.id,
@@ -71,7 +71,7 @@ async def request(tx: Session, data: BackfillCreate, *, actor: str) -> BackfillR
 
 
 async def backfill(ctx: Context) -> None:
-    """The job of a walk; it goes on after the last name that was counted."""
+    """The job of a walk; it goes on after the last file or row that was counted."""
     backfill_id = UUID(ctx.payload["backfill_id"])
     assert ctx.db.tenant_id is not None
     async with ctx.db.read() as session:
@@ -80,8 +80,22 @@ async def backfill(ctx: Context) -> None:
         tenant = await tenants.find_tenant_by_id(session, ctx.db.tenant_id)
     if row.finished_at is not None:
         return
-    if source is None or source.path is None or tenant is None:
+    if source is None or tenant is None:
         raise SourceNotFound("the source was deleted while its past was walked")
+    if source.place_enc is not None:
+        await ctx.write(lambda tx: _set(tx, backfill_id, state=BackfillState.RUNNING))
+        await walk_table(ctx, row, source)
+    else:
+        await _walk_folder(ctx, row, source, tenant)
+    await ctx.finish(
+        lambda tx: _set(tx, backfill_id, state=BackfillState.DONE, finished_at=utc_now())
+    )
+
+
+async def _walk_folder(ctx: Context, row: CallBackfill, source: CallSource, tenant: Tenant) -> None:
+    """Take in the files of the range, going on behind the last name that was counted."""
+    assert source.path is not None
+    backfill_id = row.id
     settings = ctx.services.get(Settings)
     async with AsyncExitStack() as stack:
         handle = await opened(stack, settings, tenant, source.path)
@@ -97,9 +111,6 @@ async def backfill(ctx: Context) -> None:
         for number, ready in enumerate(left, start=len(chosen) - len(left) + 1):
             await walk.step(ready)
             ctx.progress(number, len(chosen), ready.recording.name)
-    await ctx.finish(
-        lambda tx: _set(tx, backfill_id, state=BackfillState.DONE, finished_at=utc_now())
-    )
 
 
 async def give_up(tx: Session, job: Claimed, failure: Failure) -> None:
@@ -180,7 +191,7 @@ class _Walk:
 
     async def _refuse(self, tx: Session, name: str, fault: dict[str, str]) -> None:
         row = await queries.get_backfill(tx, self.backfill_id)
-        row.faults = [*row.faults, fault][:_MOST_FAULTS]
+        row.faults = [*row.faults, fault][:MOST_FAULTS]
         await tx.flush()
         await self._move_on(tx, name, "refused")
 

@@ -6,7 +6,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from locutory.kernel.errors import ConflictError, InputError, InvalidError, NotFoundError
+from locutory.kernel.errors import (
+    ConflictError,
+    ForbiddenError,
+    InputError,
+    InvalidError,
+    NotFoundError,
+)
 from locutory.products.calls.pipeline.contract import AudioRef
 from locutory.products.calls.records.contract import Consent, Direction
 
@@ -17,9 +23,14 @@ RESERVED = frozenset({"stream", "bulk", "facets", "export"})
 
 WATCH_FOLDERS = "calls.watch_folders"
 LOOK = "calls.look"
+POLL = "calls.poll"
+ROW = "calls.sync_row"
+"""What a dead letter is called that keeps a row which is no call."""
 BACKFILL = "calls.backfill"
 QUEUE = "intake"
-"""The queue of folders and backfills."""
+"""The queue of folders, source databases and backfills."""
+SYNC = "sync"
+"""Where rows of source databases lie that are no calls; nothing is worked there."""
 
 
 class SourceKind(StrEnum):
@@ -27,6 +38,13 @@ class SourceKind(StrEnum):
 
     FOLDER = "folder"
     PUSH = "push"
+    MYSQL = "mysql"
+    POSTGRESQL = "postgresql"
+
+    @property
+    def is_database(self) -> bool:
+        """Whether rows are read from there."""
+        return self in (SourceKind.MYSQL, SourceKind.POSTGRESQL)
 
 
 class After(StrEnum):
@@ -64,7 +82,10 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallOffer:
-    """A call as a source describes it; audio by address or by what was uploaded."""
+    """A call as a source describes it; audio by address or by what was uploaded.
+
+    `time_suspect`: the source's times are doubtful, such as those that clocks skipped.
+    """
 
     callid: str
     audio_url: str | None = None
@@ -81,6 +102,7 @@ class CallOffer:
     started_at: datetime | None = None
     ended_at: datetime | None = None
     custom: dict[str, Any] = field(default_factory=dict)
+    time_suspect: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +133,7 @@ class SourceNameTaken(ConflictError):
 
 
 class SourceKindUnavailable(InvalidError):
-    """Sources of this kind are not available on this server; there are folder and push."""
+    """Sources of this kind are not available on this server; see the guide for those that are."""
 
     code = "SOURCE_KIND_UNAVAILABLE"
 
@@ -128,8 +150,26 @@ class FileUnreadable(InputError):
     code = "FILE_UNREADABLE"
 
 
+class SourceHostForbidden(ForbiddenError):
+    """Which database servers are read is for the platform's administrators to say; ask one."""
+
+    code = "SOURCE_HOST_FORBIDDEN"
+
+
+class WatermarkNotFound(NotFoundError):
+    """There is no such watermark here."""
+
+    code = "WATERMARK_NOT_FOUND"
+
+
+class WatermarkMoved(ConflictError):
+    """Somebody moved the watermark meanwhile; what was read from the old place is not taken in."""
+
+    code = "WATERMARK_MOVED"
+
+
 class NothingToWalk(InvalidError):
-    """Only folders can be walked again; what pushes calls must send them again."""
+    """Folders and databases can be walked again; what pushes calls must send them again."""
 
     code = "SOURCE_NOT_WALKABLE"
 

@@ -1,14 +1,14 @@
 """The jobs of the intake."""
 
 from locutory.kernel.jobs import JobKind
-from locutory.products.calls.sources import backfilling, watching
-from locutory.products.calls.sources.contract import BACKFILL, LOOK, QUEUE, WATCH_FOLDERS
+from locutory.products.calls.sources import backfilling, polling, rounds, watching
+from locutory.products.calls.sources.contract import BACKFILL, LOOK, POLL, QUEUE, WATCH_FOLDERS
 
 JOBS = (
     JobKind(
         kind=WATCH_FOLDERS,
         queue=QUEUE,
-        handler=watching.watch_folders,
+        handler=rounds.watch_sources,
         max_attempts=1,
         timeout_s=300,
     ),
@@ -19,6 +19,14 @@ JOBS = (
         max_attempts=3,
         timeout_s=3600,
         on_dead=watching.give_up,
+    ),
+    JobKind(
+        kind=POLL,
+        queue=QUEUE,
+        handler=polling.poll,
+        max_attempts=3,
+        timeout_s=3600,
+        on_dead=polling.give_up,
     ),
     JobKind(
         kind=BACKFILL,

@@ -14,11 +14,16 @@ from locutory.kernel.audit import audit
 from locutory.kernel.auth.contract import Access
 from locutory.kernel.auth.schemas import PageAsk
 from locutory.kernel.clock import from_ms, utc_now
+from locutory.kernel.crypto import Secrets
 from locutory.kernel.db import Session
 from locutory.kernel.errors import InvalidError, LocutoryError
+from locutory.kernel.ids import new_id
 from locutory.kernel.paging import decode_cursor, encode_cursor, split_page
+from locutory.kernel.services import Services
 from locutory.kernel.settings import Settings
+from locutory.products.calls.pipeline.queries import find_watermark
 from locutory.products.calls.sources import queries
+from locutory.products.calls.sources.connecting import kept_of, sealed
 from locutory.products.calls.sources.contract import (
     After,
     FolderNotAllowed,
@@ -26,9 +31,22 @@ from locutory.products.calls.sources.contract import (
     SourceKindUnavailable,
     SourceNameTaken,
 )
+from locutory.products.calls.sources.describing import (
+    FOR_DATABASES,
+    begin,
+    changed_connection,
+    check_new,
+    go_on,
+    mapping_of,
+    new_values,
+    place_of,
+    read_of,
+    require_fitting,
+)
 from locutory.products.calls.sources.looking import is_sidecar
 from locutory.products.calls.sources.models import CallSource, IntakeFile
 from locutory.products.calls.sources.places import entered, entries, may_write
+from locutory.products.calls.sources.polling import watermark_name
 from locutory.products.calls.sources.source_schemas import (
     Finding,
     SourceCreate,
@@ -37,6 +55,7 @@ from locutory.products.calls.sources.source_schemas import (
     SourceTest,
     SourceUpdate,
 )
+from locutory.products.calls.sources.trying import tried
 from locutory.products.calls.sources.watching import opened
 
 _NEWEST = "sources"
@@ -45,24 +64,32 @@ _DIGITS = re.compile(r"\d(?=\d{4})")
 _FUTURE = timedelta(minutes=1)
 
 
-async def list_sources(access: Access, ask: PageAsk) -> SourcePage:
+async def list_sources(access: Access, ask: PageAsk, secrets: Secrets) -> SourcePage:
     """The business's sources, oldest first."""
     after = decode_cursor(ask.cursor, _NEWEST, NoneType)[1] if ask.cursor else None
     async with access.db.read() as session:
         found = await queries.sources(session, after=after, limit=ask.limit)
     rows, more = split_page(found, ask.limit)
     return SourcePage(
-        items=[SourceRead.model_validate(row) for row in rows],
+        items=[read_of(row, secrets) for row in rows],
         next_cursor=encode_cursor(_NEWEST, None, rows[-1].id) if more else None,
     )
 
 
 async def check(access: Access, data: SourceCreate, settings: Settings) -> None:
-    """Raise SourceKindUnavailable, FolderNotAllowed, or InvalidError for what does not fit."""
+    """Raise what stands against a new source.
+
+    SourceKindUnavailable, FolderNotAllowed, SourceHostForbidden, or InvalidError with the faults.
+    """
     if data.kind not in tuple(SourceKind):
         message = SourceKindUnavailable.__doc__ or ""
         fault = {"field": "kind", "code": SourceKindUnavailable.code, "message": message}
         raise SourceKindUnavailable(errors=[fault])
+    kind = SourceKind(data.kind)
+    require_fitting(kind, data.model_fields_set)
+    if kind.is_database:
+        check_new(access, data, settings)
+        return
     if (data.path is None) == (data.kind == SourceKind.FOLDER):
         message = "a folder has a path, nothing else has"
         fault = {"field": "path", "code": "PATH_MISPLACED", "message": message}
@@ -71,30 +98,41 @@ async def check(access: Access, data: SourceCreate, settings: Settings) -> None:
         await _check_folder(access, data.path, settings)
 
 
-async def create(tx: Session, data: SourceCreate, *, actor: str) -> SourceRead:
+async def create(tx: Session, access: Access, data: SourceCreate, secrets: Secrets) -> SourceRead:
     """Keep a source that was checked. Raises SourceNameTaken."""
     await _require_free(tx, data.name)
-    row = CallSource(**data.model_dump())
+    id_ = new_id()
+    values = data.model_dump(exclude=set(FOR_DATABASES))
+    if SourceKind(data.kind).is_database:
+        values |= new_values(access, data, id_, secrets)
+    row = CallSource(id=id_, **values)
     tx.add(row)
     await tx.flush()
+    if row.place_enc is not None:
+        await begin(tx, row)
     await audit(
         tx,
-        actor=actor,
+        actor=access.principal.key,
         action="source.create",
         object=f"source:{row.id}",
         kind=row.kind,
         path=row.path,
+        host=None if data.connection is None else data.connection.host,
     )
-    return SourceRead.model_validate(row)
+    return read_of(row, secrets)
 
 
 async def update(
-    access: Access, source_id: UUID, data: SourceUpdate, settings: Settings
+    access: Access, source_id: UUID, data: SourceUpdate, settings: Settings, secrets: Secrets
 ) -> SourceRead:
-    """Change what the request names. Raises SourceNotFound, SourceNameTaken, FolderNotAllowed."""
-    changes = data.model_dump(exclude_unset=True)
+    """Change what the request names.
+
+    Raises SourceNotFound, SourceNameTaken, FolderNotAllowed, SourceHostForbidden, InvalidError.
+    """
+    changes = data.model_dump(exclude_unset=True, exclude={"connection", "mapping"})
     async with access.db.read() as session:
-        kind = (await queries.get_source(session, source_id)).kind
+        kind = SourceKind((await queries.get_source(session, source_id)).kind)
+    require_fitting(kind, data.model_fields_set)
     if "path" in changes:
         whole = SourceCreate(name="any", kind=kind, path=changes["path"])
         await check(access, whole, settings)
@@ -107,6 +145,8 @@ async def update(
             await _forget_files(tx, source_id)  # names of another folder
         for name, value in changes.items():
             setattr(row, name, value)
+        if kind.is_database:
+            await _redescribe(tx, access, row, data, settings, secrets)
         row.updated_at = utc_now()
         await tx.flush()
         await audit(
@@ -114,11 +154,31 @@ async def update(
             actor=access.principal.key,
             action="source.update",
             object=f"source:{source_id}",
-            changed=sorted(changes),
+            changed=sorted(data.model_fields_set),
         )
-        return SourceRead.model_validate(row)
+        return read_of(row, secrets)
 
     return await access.db.write(store)
+
+
+async def _redescribe(
+    tx: Session,
+    access: Access,
+    row: CallSource,
+    data: SourceUpdate,
+    settings: Settings,
+    secrets: Secrets,
+) -> None:
+    """Change a source database; another table is read from the beginning."""
+    before = place_of(kept_of(row, secrets), mapping_of(row))
+    kept = changed_connection(access, row, data, settings, secrets)
+    if kept is not None:
+        row.place_enc = sealed(kept, row.tenant_id, row.id, secrets)
+    if data.mapping is not None:
+        row.mapping = data.mapping.model_dump(mode="json")
+        row.preset = None
+    after = place_of(kept_of(row, secrets), mapping_of(row))
+    await go_on(tx, row, elsewhere=before != after)
 
 
 async def remove(access: Access, source_id: UUID) -> None:
@@ -127,6 +187,9 @@ async def remove(access: Access, source_id: UUID) -> None:
     async def store(tx: Session) -> None:
         row = await queries.get_source(tx, source_id)
         await _forget_files(tx, source_id)
+        mark = await find_watermark(tx, watermark_name(source_id))
+        if mark is not None:
+            await tx.delete(mark)
         await tx.delete(row)
         await audit(
             tx,
@@ -138,24 +201,26 @@ async def remove(access: Access, source_id: UUID) -> None:
     await access.db.write(store)
 
 
-async def test(access: Access, source_id: UUID, settings: Settings) -> SourceTest:
+async def test(access: Access, source_id: UUID, services: Services) -> SourceTest:
     """Try a source; nothing is taken in, moved or written. Raises SourceNotFound."""
     async with access.db.read() as session:
         row = await queries.get_source(session, source_id)
+    if row.place_enc is not None:
+        return await tried(row, services)
     if row.path is None:
         finding = Finding(
             check="address", ok=True, detail=f"POST /ingest/{access.tenant.slug}/calls or /audio"
         )
-        return SourceTest(ok=True, findings=[finding], recordings=0, transcripts=0, sample=[])
+        return SourceTest(ok=True, findings=[finding])
     try:
         async with AsyncExitStack() as stack:
-            handle = await opened(stack, settings, access.tenant, row.path)
+            handle = await opened(stack, services.get(Settings), access.tenant, row.path)
             return await asyncio.to_thread(_tried, handle, row)
     except LocutoryError as error:
         said = Finding(check="allowed", ok=False, detail=error.detail)
     except OSError as error:
         said = Finding(check="open", ok=False, detail=f"{error.strerror}: {row.path}")
-    return SourceTest(ok=False, findings=[said], recordings=0, transcripts=0, sample=[])
+    return SourceTest(ok=False, findings=[said])
 
 
 def _tried(handle: int, row: CallSource) -> SourceTest:

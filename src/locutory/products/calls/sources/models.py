@@ -9,11 +9,14 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from locutory.kernel.clock import utc_now
 from locutory.kernel.db import TenantModel
+from locutory.kernel.db.dialect import Bytes
 
 
 class CallSource(TenantModel):
-    """Where calls come from. `path`, `after`, `direction` and `since` are for folders.
+    """Where calls come from. `path`, `after` and `direction` are for folders.
 
+    What stands from `place_enc` on is for databases: where and who, encrypted; the mapping; how
+    often, how far back and how many rows at a time; the zone of times without an offset.
     `looks` counts the looks that have ended: the next one is named by it, so that there is one.
     """
 
@@ -28,6 +31,13 @@ class CallSource(TenantModel):
     since: Mapped[datetime | None]
     looks: Mapped[int] = mapped_column(default=0)
     health: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    place_enc: Mapped[bytes | None] = mapped_column(Bytes)
+    mapping: Mapped[dict[str, Any] | None]
+    preset: Mapped[str | None]
+    poll_interval_s: Mapped[int | None]
+    overlap_s: Mapped[int | None]
+    batch_size: Mapped[int | None]
+    tz: Mapped[str | None]
     updated_at: Mapped[datetime] = mapped_column(default=utc_now)
 
     __table_args__ = (UniqueConstraint("tenant_id", "name"),)
@@ -55,7 +65,7 @@ class IntakeFile(TenantModel):
 
 
 class CallBackfill(TenantModel):
-    """A walk through a source's past. `position` is the last name that is counted."""
+    """A walk through a source's past. `position` is the last name or row_id that is counted."""
 
     __tablename__ = "calls_backfill"
 

@@ -30,6 +30,13 @@ async def watched(db: Session) -> Sequence[CallSource]:
     return (await db.scalars(statement.order_by(CallSource.id))).all()
 
 
+async def polled(db: Session) -> Sequence[CallSource]:
+    """The databases that are to be read."""
+    kinds = (SourceKind.MYSQL, SourceKind.POSTGRESQL)
+    statement = select(CallSource).where(CallSource.kind.in_(kinds), CallSource.enabled.is_(True))
+    return (await db.scalars(statement.order_by(CallSource.id))).all()
+
+
 async def find_source(db: Session, source_id: UUID) -> CallSource | None:
     """The source of that id."""
     return await db.scalar(select(CallSource).where(CallSource.id == source_id))

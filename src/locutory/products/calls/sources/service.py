@@ -70,6 +70,7 @@ _NEW: dict[str, Any] = {
     else None
     for column in table_of(CallRecord).columns
 }
+_CHANGED_AUDIO = "source_changed"
 _FUTURE = timedelta(hours=24)
 _DAWN = 631_152_000_000  # 1990: a recorded call from before is a broken clock
 
@@ -103,6 +104,21 @@ async def take(
     )
     failpoint("calls.ingest.before_commit")
     return taken
+
+
+async def unchanged(session: Session, offers: Sequence[CallOffer], secrets: Secrets) -> set[str]:
+    """The call ids of those offers that would change nothing, mostly by one look at the hashes."""
+    told = await queries.last_told(session, [offer.callid for offer in offers])
+    same = set()
+    for offer in offers:
+        digest, flags = told.get(offer.callid, ("", ()))
+        if digest == _digest(offer):
+            same.add(offer.callid)
+        elif _CHANGED_AUDIO in flags:  # that it has another recording was noted before
+            record = await queries.get(session, offer.callid)
+            if _other_audio(record, offer, secrets) and not _mends(record, offer, secrets):
+                same.add(offer.callid)
+    return same
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +267,7 @@ async def _take_one(
     outcome = Outcome.UPDATED
     if _other_audio(record, offer, secrets) and not mended:
         outcome = Outcome.SOURCE_CHANGED
-        record.flags = sorted({*record.flags, "source_changed"})
+        record.flags = sorted({*record.flags, _CHANGED_AUDIO})
     else:
         described = _described(record.tenant_id, record.id, offer, secrets, flags=record.flags)
         for column, value in described.items():
@@ -375,6 +391,8 @@ def _described(
 
 def _suspect(offer: CallOffer) -> bool:
     started, ended = offer.started_at, offer.ended_at
+    if offer.time_suspect:
+        return True
     if started is not None and (to_ms(started) < _DAWN or started > utc_now() + _FUTURE):
         return True
     return started is not None and ended is not None and ended < started

@@ -22,7 +22,7 @@ from locutory.kernel.crypto import Secrets
 from locutory.kernel.db import Database, Session
 from locutory.kernel.errors import ErrorClass, LocutoryError
 from locutory.kernel.failpoints import failpoint
-from locutory.kernel.jobs import Claimed, Context, Failure, JobSpec, enqueue
+from locutory.kernel.jobs import Claimed, Context, Failure
 from locutory.kernel.services import Services
 from locutory.kernel.settings import Settings
 from locutory.products.calls.pipeline.contract import BacklogFull
@@ -31,7 +31,6 @@ from locutory.products.calls.records.contract import Direction
 from locutory.products.calls.records.counting import CallCounters
 from locutory.products.calls.sources import queries
 from locutory.products.calls.sources.contract import (
-    LOOK,
     After,
     CallOffer,
     FileState,
@@ -53,7 +52,6 @@ from locutory.products.calls.sources.places import (
 from locutory.products.calls.sources.service import take
 
 T = TypeVar("T")
-_TENANTS = 200
 
 
 class Write(Protocol):
@@ -87,49 +85,6 @@ class Looked:
             "held": self.held,
             "error": self.error,
         }
-
-
-async def watch_folders(ctx: Context) -> None:
-    """Go round all businesses; a folder whose last look still runs is left to it."""
-    if not ctx.services.get(Settings).intake.folders:
-        return
-    after: tuple[str, UUID] | None = None
-    while True:
-        async with ctx.db.read() as session:
-            found = await tenants.list_tenants(session, after=after, limit=_TENANTS)
-        for tenant in found[:_TENANTS]:
-            if tenant.status == TenantStatus.ACTIVE:
-                await ask_for_looks(ctx.db.bound_to(tenant.id))
-        if len(found) <= _TENANTS:
-            return
-        after = (found[_TENANTS - 1].slug, found[_TENANTS - 1].id)
-
-
-async def ask_for_looks(db: Database, *, actor: str | None = None) -> int:
-    """Queue a look at each folder of a business; return how many these are.
-
-    A person who asks stands in the audit log as `actor`.
-    """
-    async with db.read() as session:
-        rows = await queries.watched(session)
-    specs = [
-        JobSpec(
-            kind=LOOK,
-            payload={"source_id": str(row.id)},
-            dedupe_key=f"look:{row.id}:{row.looks}",
-        )
-        for row in rows
-    ]
-
-    async def queue(tx: Session) -> None:
-        for spec in specs:
-            await enqueue(tx, spec)
-        if actor is not None:
-            await audit(tx, actor=actor, action="source.sync", object=f"{len(specs)} folders")
-
-    if specs or actor is not None:
-        await db.write(queue)
-    return len(specs)
 
 
 async def look(ctx: Context) -> None:

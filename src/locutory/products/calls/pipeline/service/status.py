@@ -9,13 +9,14 @@ from locutory.kernel.jobs.depths import Depth, depths, finished_since, served_qu
 from locutory.kernel.services import Services
 from locutory.kernel.settings import Settings
 from locutory.products.calls.pipeline.contract import AlertState
-from locutory.products.calls.pipeline.queries import open_alerts
+from locutory.products.calls.pipeline.queries import open_alerts, watermarks
 from locutory.products.calls.pipeline.schemas import (
     AlertRead,
     Blocked,
     PipelineStatus,
     QueueRead,
 )
+from locutory.products.calls.pipeline.service.watermarks import shown
 from locutory.products.calls.records import queries
 from locutory.products.calls.records.contract import Stage, Status
 
@@ -32,12 +33,13 @@ async def status(db: Database, services: Services) -> PipelineStatus:
         hour = await finished_since(session, session.tenant_id, _HOUR_S)
         served = await served_queues(session, silent_s)
         halved = await admin.is_braked(session, session.tenant_id, Stage.TRANSCRIBE)
+        marks = await watermarks(session)
         alerts = [a for a in await open_alerts(session) if a.state == AlertState.FIRING]
     left = sum(d.ready + d.running + d.waiting + d.retry for d in found.values())
     pace = sum(recent.get(stage, 0) for stage in Stage) / _MINUTES_S
     model = services.find(LLM)
     return PipelineStatus(
-        watermarks=[],
+        watermarks=shown(marks),
         status_counts={status: counts.get(status, 0) for status in Status},
         queues={
             stage: _read(found[stage], braked=halved and stage is Stage.TRANSCRIBE)

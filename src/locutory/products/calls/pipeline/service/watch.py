@@ -23,6 +23,7 @@ from locutory.products.calls.pipeline.contract import (
 from locutory.products.calls.pipeline.disk import free_share
 from locutory.products.calls.pipeline.models import PipelineAlert
 from locutory.products.calls.pipeline.service.spending import today, uses
+from locutory.products.calls.pipeline.service.watermarks import is_stale, lag_s
 from locutory.products.calls.records.contract import Stage
 
 _TENANTS = 200
@@ -94,6 +95,11 @@ async def look(session: Session, settings: Settings) -> tuple[Seen, frozenset[St
             session, now - timedelta(seconds=alarms.DEGRADED_WINDOW_S)
         ),
         evidence=await queries.latest_evidence(session, alarms.EVIDENCE_RESULTS),
+        stale={
+            mark.name: lag_s(mark, now)
+            for mark in await queries.watermarks(session)
+            if is_stale(mark, now)
+        },
     ), frozenset(stage for use in used if use.spent for stage in use.stages)
 
 
