@@ -133,10 +133,8 @@ async def bury(
         "error_code": failure.code,
         "error_detail": failure.detail,
     }
-    done: Any = await tx.execute(
-        INSERT_NEW[tx.get_bind().dialect.name].values([row]), execution_options=FENCED
-    )
-    return bool(done.rowcount)
+    new = INSERT_NEW[tx.get_bind().dialect.name].values([row]).returning(_job.c.id)
+    return (await tx.execute(new, execution_options=FENCED)).first() is not None
 
 
 async def dead_letter(session: Session, tenant_id: UUID, job_id: UUID) -> DeadLetter:

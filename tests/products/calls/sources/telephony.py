@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import select, update
 from tests.conftest import Resident
@@ -142,10 +141,6 @@ class Telephony:
             )
 
         await self.db.write(age)
-
-    @property
-    def source_id(self) -> UUID:
-        return UUID(self.id)
 
 
 def now() -> datetime:

@@ -3,6 +3,7 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from tests.products.calls.sources.telephony import NOON, PHONE, Telephony, call, now
@@ -10,6 +11,7 @@ from tests.source_databases import HISTORY
 
 from locutory.kernel.settings import IntakeSettings, PipelineSettings
 from locutory.products.calls.pipeline.contract import TRANSCRIBE
+from locutory.products.calls.sources.polling import poll_once
 
 pytestmark = pytest.mark.both_databases
 
@@ -301,6 +303,27 @@ async def test_of_two_rows_of_one_call_the_later_one_holds(telephony: Telephony)
 
     assert (await telephony.calls())["c1"].custom == {"note": "second"}
     assert again["updated"] == 0
+
+
+async def test_what_was_read_from_a_place_that_was_moved_is_not_taken_in(
+    telephony: Telephony,
+) -> None:
+    telephony.source.put(call("c1"))
+    await telephony.connect()
+    ahead = {"ts": "2026-01-20T00:00:00Z", "reason": "let the past be"}
+
+    async def move_and_write(fn: Any) -> Any:
+        path = f"/pipeline/{{bid}}/watermarks/source:{telephony.id}"
+        await telephony.told("PUT", path, json=ahead)
+        return await telephony.db.write(fn)
+
+    services = telephony.server.services
+    polled = await poll_once(telephony.db, services, UUID(telephony.id), move_and_write)
+
+    assert polled is not None
+    assert (polled.more, polled.taken, polled.error) == (True, 0, None)
+    assert await telephony.callids() == []
+    assert (await telephony.watermark())["cursor"]["ts"] == "2026-01-20T00:00:00.000Z"
 
 
 async def test_polls_come_less_often_while_nothing_comes(telephony: Telephony) -> None:
