@@ -17,8 +17,9 @@ from locutory.capabilities.knowledge.api import (
     status,
 )
 from locutory.capabilities.knowledge.contract import Narrowing
+from locutory.capabilities.knowledge.vector_cache import VectorCache
 from locutory.engines.embeddings.hashed import HashedEmbedder
-from locutory.engines.vectors.embedded import EmbeddedVectors
+from locutory.engines.vectors.embedded import EmbeddedIndex, EmbeddedVectors
 from locutory.kernel.db import Database, Storage
 
 pytestmark = pytest.mark.both_databases
@@ -196,6 +197,23 @@ async def test_another_process_sees_what_was_filed_and_forgotten(
     view = await elsewhere.vectors.current(db, "calls")
     assert view is not None
     assert await view.index.count() == 1
+
+
+@pytest.mark.parametrize("calls", [11, 12])
+async def test_vectors_that_are_read_in_pages_are_all_there_and_linked(
+    file: File, db: Database, calls: int
+) -> None:
+    for n in range(calls):
+        await file(f"c{n}", f"The parcel number {n} went to dock {n * 7}.")
+    cache = VectorCache(EmbeddedVectors(exact_limit=4), page=3)
+
+    view = await cache.current(db, "calls")
+
+    assert view is not None
+    assert isinstance(view.index, EmbeddedIndex)
+    await view.index.settled()
+    assert await view.index.count() == calls
+    assert view.index.width is not None  # the graph holds them, also where the last page was full
 
 
 async def test_what_is_filed_at_once_is_all_seen(
