@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
+from locutory.capabilities.knowledge import queries
 from locutory.capabilities.knowledge.api import (
     Knowledge,
     Note,
@@ -197,6 +198,24 @@ async def test_another_process_sees_what_was_filed_and_forgotten(
     view = await elsewhere.vectors.current(db, "calls")
     assert view is not None
     assert await view.index.count() == 1
+
+
+async def test_ids_that_are_read_as_text_are_of_this_tenant_alone(
+    file: File, db: Database, storage: Storage
+) -> None:
+    await file("c1", "The tractor is red.")
+    other = storage.database(UUID(int=2))
+    await file("c2", "The tractor is blue.", into=other)
+
+    for place, source in ((db, "c1"), (other, "c2")):
+        async with place.read() as session:
+            ids = await queries.visible_ids(session, "calls", Narrowing())
+            held = await queries.vector_ids(session, "calls", 1)
+            rows = await queries.vectors_since(session, "calls", 1, 0, limit=10)
+            sources = await queries.sources_of(session, [UUID(one) for one in ids])
+
+        assert list(sources.values()) == [source]
+        assert ids == held == [row.id for row in rows] == [str(one) for one in sources]
 
 
 @pytest.mark.parametrize("calls", [11, 12])

@@ -93,7 +93,7 @@ class VectorCache:
     async def _drop_removed(self, db: Database, collection: str, copy: _Copy) -> None:
         assert copy.index is not None
         async with db.read() as session:
-            left = set(map(str, await queries.vector_ids(session, collection, copy.generation)))
+            left = set(await queries.vector_ids(session, collection, copy.generation))
         gone: list[str] = []
         for source, held in list(copy.by_source.items()):
             kept = [one for one in held if one in left]
@@ -126,7 +126,7 @@ class VectorCache:
         self, copy: _Copy, rows: Sequence[Row[Any]], dimension: int, *, more: bool
     ) -> None:
         assert copy.index is not None
-        ids = [str(row.id) for row in rows]
+        ids = [row.id for row in rows]
         await copy.index.add(ids, unpack([row.vector for row in rows], dimension), more=more)
         for one, row in zip(ids, rows, strict=True):
             held = copy.by_source.setdefault(row.source_id, [])

@@ -32,7 +32,7 @@ class Graph:
     def __init__(self, dimension: int) -> None:
         from usearch.index import Index
 
-        # 16 links a node cost a tenth of the rows' memory; a wider search for them while linking
+        # 16 links a node cost about a tenth of the rows' memory; a wider search for them while linking
         # costs time once and lets every walk be narrower
         self._index = Index(
             ndim=dimension, metric="ip", dtype="i8", connectivity=16, expansion_add=192
@@ -40,7 +40,7 @@ class Graph:
         self.width = WIDTHS[-1]  # how many nodes a walk keeps in sight
 
     def link(self, places: Sequence[int], rows: NDArray[np.float32]) -> None:
-        """Take in places that are not held, on one thread, about 0.2 ms each."""
+        """Take in places that are not held, on one thread, some tenths of a millisecond each."""
         import numpy as np
 
         if len(places):
