@@ -32,7 +32,7 @@ class Graph:
     def __init__(self, dimension: int) -> None:
         from usearch.index import Index
 
-        # 16 links a node cost about a tenth of the rows' memory; a wider search for them while linking
+        # 16 links a node cost about a tenth of the rows' memory; looking for them more widely
         # costs time once and lets every walk be narrower
         self._index = Index(
             ndim=dimension, metric="ip", dtype="i8", connectivity=16, expansion_add=192
