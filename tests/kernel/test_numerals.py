@@ -19,6 +19,8 @@ from locutory.kernel.words import sentences, words
         ("बयालीस", "42"),
         ("do you mind", "do you mind"),
         ("one hundred and five", "100 and 5"),
+        ("1.5 lakh", "150000"),
+        ("16.02.2025 thousand", "16.02.2025 thousand"),
     ],
 )
 def test_spoken_and_written_numbers_agree(text: str, figures: str) -> None:
@@ -30,6 +32,11 @@ def test_words_without_numbers_stay(text: str) -> None:
     plain = [w for w in words(text) if len(w) > 12]
 
     assert as_figures(plain) == plain or any(ch.isdigit() for w in plain for ch in w)
+
+
+@given(st.lists(st.sampled_from(["1.2.3", "1,2", "7", "4.", "two", "lakh", "hundred", "thousand"])))
+def test_no_row_of_figures_and_magnitudes_is_too_odd(said: list[str]) -> None:
+    assert len(as_figures(words(" ".join(said)))) <= max(1, len(said))
 
 
 def test_a_hindi_word_stays_whole() -> None:

@@ -107,9 +107,14 @@ def as_figures(tokens: Sequence[str]) -> list[str]:
 
 
 def _end_of_number(tokens: Sequence[str], at: int) -> int:
-    """The index after the number that starts at `at`; a figure takes only magnitudes after it."""
+    """The index after the number that starts at `at`; a figure takes only magnitudes after it.
+
+    A figure with two points is a date or a version, and no number of thousands.
+    """
     if _FIGURE.fullmatch(tokens[at]):
         end = at + 1
+        if tokens[at].count(".") > 1:
+            return end
         while end < len(tokens) and tokens[end] in MAGNITUDES:
             end += 1
         return end

@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
+from locutory.capabilities.knowledge import queries
 from locutory.capabilities.knowledge.api import (
     Knowledge,
     Note,
@@ -17,8 +18,9 @@ from locutory.capabilities.knowledge.api import (
     status,
 )
 from locutory.capabilities.knowledge.contract import Narrowing
+from locutory.capabilities.knowledge.vector_cache import VectorCache
 from locutory.engines.embeddings.hashed import HashedEmbedder
-from locutory.engines.vectors.embedded import EmbeddedVectors
+from locutory.engines.vectors.embedded import EmbeddedIndex, EmbeddedVectors
 from locutory.kernel.db import Database, Storage
 
 pytestmark = pytest.mark.both_databases
@@ -196,6 +198,41 @@ async def test_another_process_sees_what_was_filed_and_forgotten(
     view = await elsewhere.vectors.current(db, "calls")
     assert view is not None
     assert await view.index.count() == 1
+
+
+async def test_ids_that_are_read_as_text_are_of_this_tenant_alone(
+    file: File, db: Database, storage: Storage
+) -> None:
+    await file("c1", "The tractor is red.")
+    other = storage.database(UUID(int=2))
+    await file("c2", "The tractor is blue.", into=other)
+
+    for place, source in ((db, "c1"), (other, "c2")):
+        async with place.read() as session:
+            ids = await queries.visible_ids(session, "calls", Narrowing())
+            held = await queries.vector_ids(session, "calls", 1)
+            rows = await queries.vectors_since(session, "calls", 1, 0, limit=10)
+            sources = await queries.sources_of(session, [UUID(one) for one in ids])
+
+        assert list(sources.values()) == [source]
+        assert ids == held == [row.id for row in rows] == [str(one) for one in sources]
+
+
+@pytest.mark.parametrize("calls", [11, 12])
+async def test_vectors_that_are_read_in_pages_are_all_there_and_linked(
+    file: File, db: Database, calls: int
+) -> None:
+    for n in range(calls):
+        await file(f"c{n}", f"The parcel number {n} went to dock {n * 7}.")
+    cache = VectorCache(EmbeddedVectors(exact_limit=4), page=3)
+
+    view = await cache.current(db, "calls")
+
+    assert view is not None
+    assert isinstance(view.index, EmbeddedIndex)
+    await view.index.settled()
+    assert await view.index.count() == calls
+    assert view.index.width is not None  # the graph holds them, also where the last page was full
 
 
 async def test_what_is_filed_at_once_is_all_seen(

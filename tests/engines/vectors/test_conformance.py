@@ -105,6 +105,48 @@ async def test_tenants_and_collections_are_apart(store: VectorStore) -> None:
     assert await (await store.index("b", "docs", D)).count() == 0
 
 
+async def test_what_comes_in_portions_is_found_before_the_last(store: VectorStore) -> None:
+    index, vectors = await store.index("t", "calls", D), units(300)
+
+    await index.add(names(300)[:150], vectors[:150], more=True)
+    before = (await index.search(vectors[100], 1))[0][0]
+    await put(index, names(300)[150:], vectors[150:])
+
+    assert before == "v0100"
+    assert [(await index.search(vector, 1))[0][0] for vector in vectors] == names(300)
+
+
+async def test_many_that_are_replaced_while_others_go_are_each_found_once(
+    store: VectorStore,
+) -> None:
+    index, vectors = await store.index("t", "calls", D), units(600)
+    ids = names(300)
+    await put(index, ids, vectors[:300])
+
+    await index.remove(ids[:120])
+    await put(index, ids[100:200], vectors[300:400])  # twenty come back, eighty are replaced
+
+    truth = dict(zip(ids[200:], vectors[200:300], strict=True))
+    truth |= dict(zip(ids[100:200], vectors[300:400], strict=True))
+    assert await index.count() == len(truth) == 200
+    for one, vector in truth.items():
+        found = await index.search(vector, 10)
+        assert found[0] == (one, pytest.approx(1.0, abs=1e-5))
+        assert len({other for other, _ in found}) == 10
+
+
+async def test_as_many_as_asked_are_found_however_unlike_they_are(store: VectorStore) -> None:
+    index, vectors = await store.index("t", "calls", D), units(60)
+    opposite = -np.abs(vectors)
+    await put(index, names(60), opposite / np.linalg.norm(opposite, axis=1, keepdims=True))
+    await index.remove(names(60)[::5])
+
+    found = await index.search(np.ones(D, dtype=np.float32) / np.sqrt(D), 48)
+
+    assert sorted(one for one, _ in found) == [n for n in names(60) if n not in names(60)[::5]]
+    assert found[0][1] < 0
+
+
 async def test_an_empty_index_finds_nothing(store: VectorStore) -> None:
     assert await (await store.index("t", "calls", D)).search(units(1)[0], 3) == []
 
@@ -159,6 +201,68 @@ async def test_a_filter_that_leaves_most_finds_what_one_by_one_comparison_finds(
 
     truth = np.argsort(-(vectors[:200] @ vectors[250]))[:5]
     assert [one for one, _ in found] == [names(300)[n] for n in truth]
+
+
+async def test_what_comes_and_goes_between_pages_of_a_growing_graph_is_found_or_gone() -> None:
+    index, vectors = EmbeddedIndex(D, exact_limit=100), units(4_000)
+    held: dict[str, int] = {}
+    rng = np.random.default_rng(7)
+
+    async def change(step: int) -> None:
+        fresh = range(1_000 + 100 * step, 1_100 + 100 * step)
+        gone = rng.choice(sorted(held), size=80, replace=False).tolist()
+        again = rng.choice(sorted(set(held) - set(gone)), size=20, replace=False).tolist()
+        await index.remove(gone)
+        for one in gone:
+            del held[one]
+        ids = [*again, *(f"v{n}" for n in fresh[20:])]
+        await index.add(ids, vectors[list(fresh)])
+        held.update(zip(ids, fresh, strict=True))
+
+    held.update((f"v{n}", n) for n in range(1_000))
+    await index.add(list(held), vectors[:1_000])
+    for step in range(30):  # the loop turns, so pages are linked between the changes
+        await change(step)
+        await asyncio.sleep(0)
+    await index.settled()
+
+    assert index.width is not None
+    for one, n in held.items():
+        found = await index.search(vectors[n], 10)
+        assert found[0][0] == one
+        assert {other for other, _ in found} <= set(held)
+
+
+async def test_a_graph_is_asked_as_widely_as_its_vectors_need() -> None:
+    rng, count = np.random.default_rng(5), 3_000
+    flat = rng.normal(size=(count, 6)) @ rng.normal(size=(6, 256))
+    flat /= np.linalg.norm(flat, axis=1, keepdims=True)
+    spread = rng.normal(size=(count, 256)).astype(np.float32)
+    spread /= np.linalg.norm(spread, axis=1, keepdims=True)
+
+    widths = []
+    for vectors in (flat.astype(np.float32), spread):
+        index = EmbeddedIndex(vectors.shape[1], exact_limit=100)
+        await put(index, names(count), vectors)
+        widths.append(index.width)
+
+    assert widths[0] is not None
+    assert widths[1] is not None
+    assert widths[0] < widths[1]
+
+
+async def test_a_vector_that_was_removed_is_nowhere_in_the_matrix() -> None:
+    index, vectors = EmbeddedIndex(D), units(50)
+    await index.add(names(50), vectors)
+
+    await index.remove(names(50)[10:12])
+    few = index._rows.tobytes()
+    await index.remove(names(50)[12:])
+    most = index._rows.tobytes()
+
+    assert not any(vector.tobytes() in few for vector in vectors[10:12])
+    assert not any(vector.tobytes() in most for vector in vectors[10:])
+    assert all(vector.tobytes() in most for vector in vectors[:10])
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 15)), max_size=60))

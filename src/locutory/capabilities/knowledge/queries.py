@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, distinct, func, select
+from sqlalchemy import ColumnElement, Row, Select, distinct, func, select, type_coerce
 
 from locutory.capabilities.knowledge.contract import SPOKEN, Narrowing, ReindexState
 from locutory.capabilities.knowledge.models import (
@@ -16,6 +16,7 @@ from locutory.capabilities.knowledge.models import (
     KnowledgeVector,
 )
 from locutory.kernel.db import Session, fulltext
+from locutory.kernel.db.dialect import IdText
 from locutory.kernel.paging import keyset
 
 _C = KnowledgeChunk
@@ -24,7 +25,10 @@ _S = KnowledgeSession
 _FOUND = (_C.id, _C.source_id, _C.kind, _C.start_ms, _C.turns, _C.meta)
 _VERSION: tuple[Any, ...] = (_C.id, _C.version)
 _TEXT: tuple[Any, ...] = (_C.id, _C.text)
-_VECTOR: tuple[Any, ...] = (_C.id, _C.source_id, _V.vector, _V.revision)
+_VECTOR: tuple[Any, ...] = (
+    type_coerce(_C.id, IdText).label("id"),
+    *(_C.source_id, _V.vector, _V.revision),
+)
 _STATE: tuple[Any, ...] = (
     KnowledgeCollection.revision,
     KnowledgeCollection.removed_at,
@@ -61,9 +65,10 @@ async def by_words(
     return (await db.scalars(fulltext.ranked(db, seen, _C, query).limit(limit))).all()
 
 
-async def visible_ids(db: Session, collection: str, narrowing: Narrowing) -> Sequence[UUID]:
-    """Every chunk that the narrowing leaves."""
-    return (await db.scalars(select(_C.id).where(*conditions(collection, narrowing)))).all()
+async def visible_ids(db: Session, collection: str, narrowing: Narrowing) -> Sequence[str]:
+    """Every chunk that the narrowing leaves, as text."""
+    statement = select(type_coerce(_C.id, IdText)).where(*conditions(collection, narrowing))
+    return (await db.scalars(statement)).all()
 
 
 async def sources_of(db: Session, ids: Collection[UUID]) -> dict[UUID, str]:
@@ -121,7 +126,7 @@ async def collection_state(db: Session, collection: str) -> Row[Any] | None:
 async def vectors_since(
     db: Session, collection: str, generation: int, revision: int, *, limit: int
 ) -> Sequence[Row[Any]]:
-    """(id, source_id, vector, revision) stored after a revision, oldest first.
+    """(id as text, source_id, vector, revision) stored after a revision, oldest first.
 
     Never ends inside a revision: the chunks of one are all there or none.
     """
@@ -134,9 +139,9 @@ async def vectors_since(
     return (await db.execute(page.order_by(_V.revision))).all()
 
 
-async def vector_ids(db: Session, collection: str, generation: int) -> Sequence[UUID]:
-    """The chunks that have a vector of this generation."""
-    statement = select(_V.chunk_id)
+async def vector_ids(db: Session, collection: str, generation: int) -> Sequence[str]:
+    """The chunks that have a vector of this generation, as text."""
+    statement = select(type_coerce(_V.chunk_id, IdText))
     mine = statement.where(_V.collection == collection, _V.generation == generation)
     return (await db.scalars(mine)).all()
 

@@ -209,7 +209,7 @@ async def _allowed(
     async with db.read() as session:
         if narrowing.sources is not None and narrowing.of_sources_only:
             return view.of(await session.scalars(narrowing.sources))
-        return [str(id_) for id_ in await queries.visible_ids(session, collection, narrowing)]
+        return await queries.visible_ids(session, collection, narrowing)
 
 
 async def search_places(

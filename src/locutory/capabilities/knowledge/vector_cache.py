@@ -2,8 +2,11 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Row
 
 from locutory.capabilities.knowledge import queries
 from locutory.engines.vectors.base import VectorIndex, VectorStore
@@ -45,8 +48,9 @@ class VectorCache:
     before it. A new generation is another index: vectors of two embedders never meet.
     """
 
-    def __init__(self, store: VectorStore) -> None:
+    def __init__(self, store: VectorStore, *, page: int = _PAGE) -> None:
         self._store = store
+        self._page_size = page  # vectors that are read at once, and those of the last revision
         self._copies: defaultdict[tuple[str, str], _Copy] = defaultdict(_Copy)
         self._locks: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -77,15 +81,19 @@ class VectorCache:
             await self._drop_removed(db, collection, copy)
         copy.removed_at = state.removed_at
         # what is read may be newer than the counter, but never lacks what the counter covers
-        while await self._read_page(db, collection, copy, state.dimension):
-            pass
+        page = await self._page(db, collection, copy.generation, copy.revision)
+        while page:
+            last = page[-1].revision
+            following = await self._page(db, collection, copy.generation, last, after=page)
+            await self._take(copy, page, state.dimension, more=bool(following))
+            page = following
         copy.revision = max(copy.revision, state.revision)
         return copy
 
     async def _drop_removed(self, db: Database, collection: str, copy: _Copy) -> None:
         assert copy.index is not None
         async with db.read() as session:
-            left = set(map(str, await queries.vector_ids(session, collection, copy.generation)))
+            left = set(await queries.vector_ids(session, collection, copy.generation))
         gone: list[str] = []
         for source, held in list(copy.by_source.items()):
             kept = [one for one in held if one in left]
@@ -97,23 +105,34 @@ class VectorCache:
                 del copy.by_source[source]
         await copy.index.remove(gone)
 
-    async def _read_page(self, db: Database, collection: str, copy: _Copy, dimension: int) -> bool:
-        assert copy.index is not None
+    async def _page(
+        self,
+        db: Database,
+        collection: str,
+        generation: int,
+        revision: int,
+        *,
+        after: Sequence[Row[Any]] | None = None,
+    ) -> Sequence[Row[Any]]:
+        """What was stored after a revision; nothing if the page before was not full."""
+        if after is not None and len(after) < self._page_size:
+            return []
         async with db.read() as session:
-            rows = await queries.vectors_since(
-                session, collection, copy.generation, copy.revision, limit=_PAGE
+            return await queries.vectors_since(
+                session, collection, generation, revision, limit=self._page_size
             )
-        if not rows:
-            return False
-        matrix = unpack([row.vector for row in rows], dimension)
-        ids = [str(row.id) for row in rows]
-        await copy.index.add(ids, matrix)
+
+    async def _take(
+        self, copy: _Copy, rows: Sequence[Row[Any]], dimension: int, *, more: bool
+    ) -> None:
+        assert copy.index is not None
+        ids = [row.id for row in rows]
+        await copy.index.add(ids, unpack([row.vector for row in rows], dimension), more=more)
         for one, row in zip(ids, rows, strict=True):
             held = copy.by_source.setdefault(row.source_id, [])
             if one not in held:
                 held.append(one)
         copy.revision = rows[-1].revision
-        return len(rows) >= _PAGE
 
 
 def _name(collection: str, generation: int) -> str:

@@ -13,8 +13,13 @@ if TYPE_CHECKING:
 class VectorIndex(Protocol):
     """The vectors of one collection of one tenant. Rows of a database are the truth behind it."""
 
-    async def add(self, ids: Sequence[str], matrix: NDArray[np.float32]) -> None:
+    async def add(
+        self, ids: Sequence[str], matrix: NDArray[np.float32], *, more: bool = False
+    ) -> None:
         """Add (n, d) vectors of length 1 or 0; an id that is present is replaced.
+
+        All are found at once. With `more`, others follow without delay, and what an index does
+        behind the searches to answer faster may wait for the last.
 
         Raises ValueError when the shape does not fit or a value is not finite.
         """

@@ -1,16 +1,21 @@
-"""Vectors in this process: exact to 20,000 of them, a usearch HNSW graph beyond.
+"""Vectors in this process: exact to 20,000 of them, an HNSW graph beyond.
 
-Exact search of 20,000 × 512 takes a few milliseconds; a graph of them takes seconds to build. So
-it grows behind the searches: what it does not hold yet is compared one by one, and a search finds
+Exact search of 20,000 × 384 takes a millisecond; a graph of them takes seconds to build. So it
+grows behind the searches: what it does not hold yet is compared one by one, and a search finds
 what was added the moment before. A filtered search is exact over the allowed rows: a graph walk
-could end before it met them.
+could end before it met them. Nothing is kept on a disk: rows of the database are, and a second
+copy would have to be erased with them.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, Any
+from itertools import islice, repeat
+from typing import TYPE_CHECKING
+
+from locutory.engines.vectors.exact import highest, likeness, likeness_at
+from locutory.engines.vectors.graph import WIDTHS, Graph, questions_about
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,18 +23,24 @@ if TYPE_CHECKING:
 
 EXACT_LIMIT = 20_000
 
-# The graph keeps half precision and may return close neighbours out of order; more are asked for
-# and sorted by the rows themselves.
-_OVERSAMPLING = 4
+# The share of the true ten nearest that the graph must find for questions about what it holds.
+RECALL_WANTED = 0.98
+_QUESTIONS = 64
+_NEAREST = 10
 
-# Linking costs about half a millisecond a vector; the event loop runs between batches.
-_LINK_BATCH = 32
+# While more than a tenth is not linked, a thread links and all is compared; what trickles in is
+# linked between the event loop's other turns, a few milliseconds at a time.
+_FAR_BEHIND = 0.1
+_LINKED_IN_THREAD = 256
+_LINKED_IN_LOOP = 16
 
-# A collection grows by a quarter: doubling would leave half of the memory idle.
-_GROWTH = 1.25
+_COMPARED_AT_ONCE = 4_096  # rows with all questions, about three milliseconds
 
-# From this share of the rows on, comparing all costs less than copying out the allowed ones.
-_MOST_COPIED = 0.1
+# Growing remaps the pages instead of copying them, so little need be idle.
+_GROWTH = 1 / 16
+
+# From this share of the rows on, comparing all costs less than gathering the allowed ones.
+_MOST_GATHERED = 0.3
 
 
 class EmbeddedVectors:
@@ -55,10 +66,10 @@ class EmbeddedVectors:
 
 
 class EmbeddedIndex:
-    """One matrix with a row a vector, without gaps; a graph over it when it has grown.
+    """One matrix with a row a vector; a graph over it when it has grown.
 
-    The graph names vectors by numbers that are never used again, so that a vector that was
-    removed while the graph grew is known to be gone.
+    A vector keeps its place, by which the graph names it. What is removed leaves a row of zeros
+    for the next that comes.
     """
 
     def __init__(self, dimension: int, *, exact_limit: int = EXACT_LIMIT) -> None:
@@ -67,26 +78,36 @@ class EmbeddedIndex:
         self.dimension = dimension
         self._exact_limit = exact_limit
         self._rows: NDArray[np.float32] = np.zeros((0, dimension), dtype=np.float32)
-        self._ids: list[str] = []
+        self._ids: list[str | None] = []  # by place
         self._places: dict[str, int] = {}
-        self._graph: Any = None
-        self._keys: dict[str, int] = {}
-        self._named: dict[int, str] = {}
-        self._unlinked: dict[str, None] = {}  # in order of arrival
-        self._next_key = 0
+        self._free: list[int] = []
+        self._graph: Graph | None = None
+        self._linked_to = 0  # the graph holds no place from here on
+        self._unlinked: dict[int, None] = {}  # places before it that it does not hold either
+        self._threaded = False  # a thread links: the graph is neither asked nor changed
+        self._stale: set[int] = set()  # places whose vector went meanwhile
+        self._dead = 0  # unlinked nodes that the graph still walks through
+        self._tuned_at = 0  # how many were held when the width was measured
         self._writing = asyncio.Lock()
         self._growing: asyncio.Task[None] | None = None
 
     async def count(self) -> int:
         """How many vectors are held."""
-        return len(self._ids)
+        return len(self._places)
+
+    @property
+    def width(self) -> int | None:
+        """How widely the graph is asked; None while all are compared."""
+        return self._graph.width if self._graph is not None and self._walkable() else None
 
     async def settled(self) -> None:
         """Wait until the graph holds everything that it should."""
         while self._growing is not None and not self._growing.done():
             await self._growing
 
-    async def add(self, ids: Sequence[str], matrix: NDArray[np.float32]) -> None:
+    async def add(
+        self, ids: Sequence[str], matrix: NDArray[np.float32], *, more: bool = False
+    ) -> None:
         """Add or replace; the last of equal ids counts."""
         import numpy as np
 
@@ -98,55 +119,71 @@ class EmbeddedIndex:
         latest = {one: place for place, one in enumerate(ids)}
         async with self._writing:
             self._forget([one for one in latest if one in self._places])
-            self._append(list(latest), vectors[list(latest.values())])
-            self._unlinked.update(dict.fromkeys(latest))
-            self._grow()
+            if len(latest) < len(ids):
+                vectors = vectors[list(latest.values())]
+            self._put(list(latest), vectors)
+            if not more:
+                self._grow()
 
     async def remove(self, ids: Collection[str]) -> None:
         """Forget; what stood in the matrix is overwritten."""
         async with self._writing:
             self._forget([one for one in dict.fromkeys(ids) if one in self._places])
+            if len(self._free) > len(self._places):
+                self._close_gaps()
+            self._grow()
 
-    def _append(self, ids: list[str], vectors: NDArray[np.float32]) -> None:
-        import numpy as np
-
+    def _put(self, ids: list[str], vectors: NDArray[np.float32]) -> None:
+        reused = [self._free.pop() for _ in range(min(len(ids), len(self._free)))]
         used = len(self._ids)
-        needed = used + len(ids)
+        needed = used + len(ids) - len(reused)
         if needed > len(self._rows):
-            room = max(needed, int(_GROWTH * len(self._rows)))
-            grown = np.zeros((room, self.dimension), dtype=np.float32)
-            grown[:used] = self._rows[:used]
-            self._rows = grown
-        self._rows[used:needed] = vectors
-        self._places.update({one: used + n for n, one in enumerate(ids)})
-        self._ids.extend(ids)
+            room = max(needed, int((1 + _GROWTH) * used))
+            # nothing else refers to the rows: no view of them outlives the call that made it
+            self._rows.resize((room, self.dimension), refcheck=False)
+        self._rows[reused] = vectors[: len(reused)]
+        self._rows[used:needed] = vectors[len(reused) :]
+        self._ids.extend(repeat(None, needed - used))
+        for one, place in zip(ids, [*reused, *range(used, needed)], strict=True):
+            self._ids[place] = one
+            self._places[one] = place
+        self._unlinked.update((place, None) for place in reused if place < self._linked_to)
 
     def _forget(self, ids: list[str]) -> None:
-        """Move the last row into each gap and blank where it stood."""
         for one in ids:
-            place, last = self._places.pop(one), len(self._ids) - 1
-            moved = self._ids[last]
-            if moved != one:
-                self._rows[place] = self._rows[last]
-                self._ids[place] = moved
-                self._places[moved] = place
-            self._rows[last] = 0.0
-            self._ids.pop()
-            self._unlinked.pop(one, None)
-            key = self._keys.pop(one, None)
-            if key is not None:
-                del self._named[key]
-                if self._graph is not None:
-                    self._graph.remove(key)
-        # The graph keeps the numbers of what was removed; past a half they are dead weight.
-        if self._graph is not None and self._next_key > 2 * len(self._ids):
+            place = self._places.pop(one)
+            self._rows[place] = 0.0
+            self._ids[place] = None
+            self._free.append(place)
+            linked = place < self._linked_to and place not in self._unlinked
+            self._unlinked.pop(place, None)
+            if self._threaded:
+                self._stale.add(place)
+            elif linked and self._graph is not None:
+                self._graph.unlink([place])
+                self._dead += 1
+        if self._graph is not None and self._dead > len(self._places):
             self._start_over()
+
+    def _close_gaps(self) -> None:
+        """Give the memory of gaps back; the graph, which names places, is made anew."""
+        self._free.clear()
+        kept = list(self._places)
+        self._rows = self._rows[list(self._places.values())]
+        self._ids = [*kept]
+        self._places = {one: place for place, one in enumerate(kept)}
+        self._start_over()
 
     def _start_over(self) -> None:
         self._graph = None
-        self._keys.clear()
-        self._named.clear()
-        self._unlinked = dict.fromkeys(self._ids)
+        self._unlinked.clear()
+        self._stale.clear()
+        self._linked_to = self._dead = self._tuned_at = 0
+
+    @property
+    def _behind(self) -> int:
+        """How many places the graph does not hold, those of gaps among them."""
+        return len(self._unlinked) + len(self._ids) - self._linked_to
 
     async def search(
         self, query: NDArray[np.float32], k: int, allowed: Collection[str] | None = None
@@ -158,91 +195,158 @@ class EmbeddedIndex:
         if vector.shape != (self.dimension,):
             raise ValueError(f"expected {self.dimension} dimensions, got {vector.shape[0]}")
         if allowed is not None:
-            places = [self._places[one] for one in set(allowed) if one in self._places]
-            return self._exact(vector, k, places)
-        if self._graph is None or len(self._ids) <= self._exact_limit:
-            return self._exact(vector, k, None)
-        if len(self._unlinked) > _MOST_COPIED * len(self._ids):
-            return self._exact(vector, k, None)
-        new = [self._places[one] for one in self._unlinked]
-        return self._exact(vector, k, [*self._near(vector, k), *new])
+            return self._best(vector, k, self._places_of(allowed))
+        if self._graph is None or not self._walkable() or k <= 0:
+            return self._best(vector, k, None)
+        latest = self._held(range(self._linked_to, len(self._ids)))
+        new = np.array([*self._unlinked, *latest], dtype=np.intp)
+        return self._best(vector, k, np.concatenate([self._graph.near(vector, k), new]))
 
-    def _exact(
-        self, vector: NDArray[np.float32], k: int, places: list[int] | None
-    ) -> list[tuple[str, float]]:
+    def _walkable(self) -> bool:
+        held = len(self._places)
+        level = self._behind <= _FAR_BEHIND * held
+        return level and not self._threaded and held > self._exact_limit
+
+    def _places_of(self, ids: Collection[str]) -> NDArray[np.intp]:
         import numpy as np
 
-        held = len(self._ids)
-        if k <= 0 or not held or places == []:
+        found = np.fromiter(map(self._places.get, ids, repeat(-1)), dtype=np.intp, count=len(ids))
+        return np.unique(found[found >= 0])
+
+    def _best(
+        self, vector: NDArray[np.float32], k: int, places: NDArray[np.intp] | None
+    ) -> list[tuple[str, float]]:
+        """The k nearest of these places, of all for None, compared one by one."""
+        held, used = len(self._places), len(self._ids)
+        if k <= 0 or not held or (places is not None and not len(places)):
             return []
         if places is None:
-            scores = self._rows[:held] @ vector
-        elif len(places) > _MOST_COPIED * held:
-            scores = (self._rows[:held] @ vector)[places]
+            scores = likeness(self._rows[:used], vector)
+            scores[self._free] = -float("inf")
+        elif len(places) > _MOST_GATHERED * held:
+            scores = likeness(self._rows[:used], vector)[places]
         else:
-            scores = self._rows[places] @ vector
-        best: Sequence[int] = range(len(scores))
-        if k < len(scores):
-            threshold = np.partition(scores, len(scores) - k)[len(scores) - k]
-            best = np.flatnonzero(scores >= threshold).tolist()
-        named = [(self._ids[n if places is None else places[n]], float(scores[n])) for n in best]
-        return sorted(named, key=lambda found: (-found[1], found[0]))[:k]
-
-    def _near(self, vector: NDArray[np.float32], k: int) -> list[int]:
-        matches = self._graph.search(vector, min(len(self._keys), _OVERSAMPLING * k), threads=1)
-        named = [self._named[key] for key in map(int, matches.keys) if key in self._named]
-        return [self._places[one] for one in named]
+            scores = likeness_at(self._rows, places, vector)
+        best = highest(scores, min(k, held))
+        taken = best if places is None else places[best]
+        named = zip(taken.tolist(), scores[best].tolist(), strict=True)
+        found = [(one, score) for n, score in named if (one := self._ids[n]) is not None]
+        return sorted(found, key=lambda pair: (-pair[1], pair[0]))[:k]
 
     def _grow(self) -> None:
         """Let the graph catch up behind the searches. Called under the lock."""
-        if len(self._ids) <= self._exact_limit or (self._growing and not self._growing.done()):
+        if len(self._places) <= self._exact_limit or (self._growing and not self._growing.done()):
             return
-        self._growing = asyncio.create_task(self._link_all(), name="vector graph")
+        if self._behind:
+            self._growing = asyncio.create_task(self._catch_up(), name="vector graph")
 
-    async def _link_all(self) -> None:
-        while self._unlinked and len(self._ids) > self._exact_limit:
-            if self._graph is None:
-                await self._build()
-            else:
+    async def _catch_up(self) -> None:
+        while len(self._places) > self._exact_limit:
+            if self._graph is None or self._behind > _FAR_BEHIND * len(self._places):
+                await self._link_in_thread()
+            elif self._behind:
                 async with self._writing:
-                    if self._graph is not None:
-                        self._link(list(self._unlinked)[:_LINK_BATCH])
+                    self._link_some()
                 await asyncio.sleep(0)
+            elif abs(len(self._places) - self._tuned_at) > self._tuned_at / 2:
+                await self._tune()
+            else:
+                return
 
-    async def _build(self) -> None:
-        """A first graph of all that is there, in a thread; what comes meanwhile is linked after."""
-        async with self._writing:
+    def _next(self, most: int) -> list[int]:
+        """Places for the graph to take in, reused ones first; gaps are passed over."""
+        if self._unlinked:
+            return list(islice(self._unlinked, most))
+        end = min(len(self._ids), self._linked_to + most)
+        return list(range(self._linked_to, end))
+
+    def _held(self, places: Sequence[int]) -> list[int]:
+        if not self._free:
+            return list(places)
+        return [place for place in places if self._ids[place] is not None]
+
+    def _note_linked(self, places: list[int], held: list[int]) -> None:
+        """Of places that `_next` gave the graph has `held`, apart from what changed meanwhile."""
+        self._linked_to = max([self._linked_to, *(place + 1 for place in places)])
+        taken = set(held) - self._stale
+        for place in places:
+            if place in taken or self._ids[place] is None:
+                self._unlinked.pop(place, None)
+            else:
+                self._unlinked[place] = None
+
+    def _link_some(self) -> None:
+        if self._graph is not None and self._behind:
+            places = self._next(_LINKED_IN_LOOP)
+            held = self._held(places)
+            self._graph.link(held, self._rows[held])
+            self._note_linked(places, held)
+
+    async def _link_in_thread(self) -> None:
+        """Link all that is not, page by page; meanwhile searches compare.
+
+        Where a thread fails, searches go on comparing, and the next change begins anew.
+        """
+        self._threaded = True
+        try:
+            while self._behind:
+                async with self._writing:
+                    graph = self._graph = self._graph or Graph(self.dimension)
+                    self._unlink_stale()
+                    places = self._next(_LINKED_IN_THREAD)
+                    held = self._held(places)
+                    rows = self._rows[held]
+                await asyncio.to_thread(graph.link, held, rows)  # lets go of the interpreter
+                if graph is self._graph:
+                    self._note_linked(places, held)
+            self._unlink_stale()
+        except BaseException:
             self._start_over()
-            ids = list(self._ids)
-            rows = self._rows[: len(ids)].copy()
-            keys = self._new_keys(ids)
-        graph = await asyncio.to_thread(_graph_of, self.dimension, keys, rows)
-        async with self._writing:
-            gone = [key for key in keys.tolist() if key not in self._named]
-            for key in gone:
-                graph.remove(key)
-            self._graph = graph
+            raise
+        finally:
+            self._threaded = False
 
-    def _link(self, ids: list[str]) -> None:
-        rows = self._rows[[self._places[one] for one in ids]]
-        self._graph.add(self._new_keys(ids), rows, threads=1)
+    def _unlink_stale(self) -> None:
+        if self._graph is not None:
+            self._graph.unlink(self._stale)
+        self._dead += len(self._stale)
+        self._stale.clear()
 
-    def _new_keys(self, ids: Sequence[str]) -> NDArray[np.uint64]:
+    async def _tune(self) -> None:
+        """Ask the graph as narrowly as still finds what comparing finds, about passages it holds.
+
+        What comes or goes meanwhile shifts the measure by its share, which is small.
+        """
+        graph = self._graph
+        if graph is None:
+            return
+        held = list(self._places.values())
+        asked = [held[n * len(held) // _QUESTIONS] for n in range(_QUESTIONS)]
+        questions = questions_about(self._rows[asked])
+        bounds = await self._nearness(questions)
+        for width in WIDTHS:
+            found = 0
+            for question, bound in zip(questions, bounds.tolist(), strict=True):
+                if graph is not self._graph or self._threaded:
+                    return
+                near = graph.near(question, _NEAREST, width=width)
+                scores = likeness_at(self._rows, near, question)
+                found += min(_NEAREST, int((scores >= bound - 1e-5).sum()))
+                await asyncio.sleep(0)
+            if found >= RECALL_WANTED * _NEAREST * _QUESTIONS:
+                break
+        graph.width = width
+        self._tuned_at = len(held)
+
+    async def _nearness(self, questions: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The likeness of each question to the last of its nearest, (n,), by comparing all."""
         import numpy as np
 
-        keys = np.arange(self._next_key, self._next_key + len(ids), dtype=np.uint64)
-        self._next_key += len(ids)
-        numbers = keys.tolist()
-        self._keys.update(zip(ids, numbers, strict=True))
-        self._named.update(zip(numbers, ids, strict=True))
-        for one in ids:
-            self._unlinked.pop(one, None)
-        return keys
-
-
-def _graph_of(dimension: int, keys: NDArray[np.uint64], rows: NDArray[np.float32]) -> Any:
-    from usearch.index import Index
-
-    graph = Index(ndim=dimension, metric="ip", dtype="f16", expansion_search=256)
-    graph.add(keys, rows, threads=1)
-    return graph
+        best = np.zeros((len(questions), 0), dtype=np.float32)
+        for start in range(0, len(self._ids), _COMPARED_AT_ONCE):
+            scores = questions @ self._rows[start : start + _COMPARED_AT_ONCE].T
+            best = np.concatenate([best, scores], axis=1)
+            kept = min(_NEAREST, best.shape[1])
+            best = np.partition(best, -kept, axis=1)[:, -kept:]
+            await asyncio.sleep(0)
+        return np.asarray(best.min(axis=1))

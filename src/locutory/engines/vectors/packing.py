@@ -16,10 +16,13 @@ def pack(matrix: NDArray[np.float32]) -> list[bytes]:
 
 
 def unpack(rows: Sequence[bytes], dimension: int) -> NDArray[np.float32]:
-    """The (n, dimension) matrix of packed rows. Raises ValueError when a row has another length."""
+    """The (n, dimension) matrix of packed rows, only to be read.
+
+    Raises ValueError when a row has another length.
+    """
     import numpy as np
 
     if any(len(row) != 4 * dimension for row in rows):
         raise ValueError(f"a packed vector has not {dimension} dimensions")
-    flat = np.frombuffer(b"".join(rows), dtype="<f4").astype(np.float32)
+    flat = np.frombuffer(b"".join(rows), dtype="<f4").astype(np.float32, copy=False)
     return flat.reshape(len(rows), dimension)

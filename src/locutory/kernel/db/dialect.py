@@ -21,6 +21,7 @@ from sqlalchemy import (
     DateTime,
     Dialect,
     LargeBinary,
+    String,
     event,
     text,
 )
@@ -65,6 +66,24 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.astimezone(UTC) if dialect.name == "postgresql" else from_ms(value)
+
+
+class IdText(TypeDecorator[str]):
+    """An id as the text that `str(UUID)` gives, for reading ids by the ten thousand.
+
+    `type_coerce(column, IdText)` spares SQLite's rows an object each, which costs ten times as
+    much as the text.
+    """
+
+    impl = String
+    cache_ok = True
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> str | None:
+        if value is None:
+            return None
+        if dialect.name == "postgresql":
+            return str(value)
+        return f"{value[:8]}-{value[8:12]}-{value[12:16]}-{value[16:20]}-{value[20:]}"
 
 
 class now_ms(FunctionElement[int]):  # noqa: N801 - a SQL function
