@@ -150,7 +150,8 @@ async def filled(tmp_path: Path, *, watched: bool) -> Path:
     async with compose(Settings(data_dir=tmp_path / "data")).running(work=False) as server:
         tenant = (await operator.business(server.storage, "demo")).tenant
         db = server.storage.database(tenant.id)
-        await db.write(lambda tx: keeping.create(tx, source, actor=operator.OPERATOR))
+        told = {"tenant": tenant, "secrets": server.secrets, "actor": operator.OPERATOR}
+        await db.write(lambda tx: keeping.create(tx, source, **told))
     return folder
 
 

@@ -13,9 +13,6 @@ from sqlalchemy import Engine, create_engine, select
 from tests.source_databases import HISTORY, SourceServer, mysql_source, postgresql_source, source
 
 from locutory.app import compose
-from locutory.kernel.auth.contract import Access, Principal, PrincipalKind
-from locutory.kernel.crypto import Secrets
-from locutory.kernel.ids import KERNEL
 from locutory.kernel.jobs.models import Job
 from locutory.kernel.settings import DatabaseSettings, IntakeSettings, Settings
 from locutory.products.calls.pipeline.models import SyncWatermark
@@ -72,10 +69,8 @@ class Reading:
         async with compose(settings).running(work=False) as server:
             business = await operator.business(server.storage, "demo")
             db = server.storage.database(business.tenant.id)
-            who = Principal(kind=PrincipalKind.LOOPBACK, id=KERNEL, name="operator")
-            access = Access(principal=who, tenant=business.tenant, db=db)
-            secrets = server.services.get(Secrets)
-            await db.write(lambda tx: keeping.create(tx, access, wanted, secrets))
+            told = {"tenant": business.tenant, "secrets": server.secrets}
+            await db.write(lambda tx: keeping.create(tx, wanted, actor="test", **told))
 
     def work(self, **settings: str) -> "Process":
         self._processes += 1

@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import ValidationError
 
 from locutory.engines.databases import get_database
-from locutory.kernel.auth.contract import Access
+from locutory.kernel.auth.contract import Access, Tenant
 from locutory.kernel.crypto import Secrets
 from locutory.kernel.db import Session
 from locutory.kernel.errors import ConfigError, InvalidError
@@ -80,20 +80,20 @@ def check_new(access: Access, data: SourceCreate, settings: Settings) -> None:
     require_host(access.principal, settings.intake, data.connection.host, port)
 
 
-def new_values(access: Access, data: SourceCreate, id_: UUID, secrets: Secrets) -> dict[str, Any]:
+def new_values(tenant: Tenant, data: SourceCreate, id_: UUID, secrets: Secrets) -> dict[str, Any]:
     """The columns of a new source database that was checked."""
     assert data.connection is not None
     kept = data.connection.model_dump(mode="json")
     kept["port"] = kept["port"] or default_port(data.kind)
-    mapping = data.mapping or TableMapping.model_validate(mcube(access.tenant.slug))
+    mapping = data.mapping or TableMapping.model_validate(mcube(tenant.slug))
     return {
-        "place_enc": sealed(kept, access.tenant.id, id_, secrets),
+        "place_enc": sealed(kept, tenant.id, id_, secrets),
         "mapping": mapping.model_dump(mode="json"),
         "preset": data.preset,
         "poll_interval_s": data.poll_interval_s or BASE_S,
         "overlap_s": OVERLAP_S if data.overlap_s is None else data.overlap_s,
         "batch_size": data.batch_size or BATCH,
-        "tz": data.tz or access.tenant.timezone,
+        "tz": data.tz or tenant.timezone,
     }
 
 

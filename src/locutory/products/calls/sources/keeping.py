@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import delete
 
 from locutory.kernel.audit import audit
-from locutory.kernel.auth.contract import Access
+from locutory.kernel.auth.contract import Access, Tenant
 from locutory.kernel.auth.schemas import PageAsk
 from locutory.kernel.clock import from_ms, utc_now
 from locutory.kernel.crypto import Secrets
@@ -98,13 +98,15 @@ async def check(access: Access, data: SourceCreate, settings: Settings) -> None:
         await _check_folder(access, data.path, settings)
 
 
-async def create(tx: Session, access: Access, data: SourceCreate, secrets: Secrets) -> SourceRead:
+async def create(
+    tx: Session, data: SourceCreate, *, tenant: Tenant, secrets: Secrets, actor: str
+) -> SourceRead:
     """Keep a source that was checked. Raises SourceNameTaken."""
     await _require_free(tx, data.name)
     id_ = new_id()
     values = data.model_dump(exclude=set(FOR_DATABASES))
     if SourceKind(data.kind).is_database:
-        values |= new_values(access, data, id_, secrets)
+        values |= new_values(tenant, data, id_, secrets)
     row = CallSource(id=id_, **values)
     tx.add(row)
     await tx.flush()
@@ -112,7 +114,7 @@ async def create(tx: Session, access: Access, data: SourceCreate, secrets: Secre
         await begin(tx, row)
     await audit(
         tx,
-        actor=access.principal.key,
+        actor=actor,
         action="source.create",
         object=f"source:{row.id}",
         kind=row.kind,

@@ -68,9 +68,11 @@ async def create_source(
     does not list are for the platform's administrators to name.
     """
     await keeping.check(keeper, data, settings)
-    secrets = services.get(Secrets)
+    tenant, actor, secrets = keeper.tenant, keeper.principal.key, services.get(Secrets)
     return await idempotent.write(
-        keeper.db, lambda tx: keeping.create(tx, keeper, data, secrets), 201
+        keeper.db,
+        lambda tx: keeping.create(tx, data, tenant=tenant, secrets=secrets, actor=actor),
+        201,
     )
 
 
