@@ -153,6 +153,7 @@ async def furnished(folder: Path) -> AsyncIterator[House]:
         settings.http.allow_private_hosts = (outside.removeprefix("http://"),)
         settings.intake.folders = (folder / "recordings",)
         settings.intake.settle_s = 0
+        settings.intake.database_hosts = ("telephony.example.com",)
         settings.pipeline.dead_s = 0
         settings.pipeline.disk_warn = settings.pipeline.disk_stop = 0  # whatever this machine has
         server = await stack.enter_async_context(compose(settings).running(work=False))

@@ -113,6 +113,50 @@ _FOLDERS = [
     asked("DELETE /pipeline/{bid}/sources/{source_id}", "Watch no longer", status=204),
 ]
 
+_DATABASES = [
+    asked(
+        "POST /pipeline/{bid}/sources",
+        "A telephony system's database, not read yet",
+        {
+            "name": "Telephony",
+            "kind": "mysql",
+            "enabled": False,
+            "connection": {
+                "host": "telephony.example.com",
+                "database": "pbx",
+                "user": "reader",
+                "password": "EXAMPLE",
+                "tls": "verify",
+            },
+            "mapping": {
+                "table": "call_history",
+                "row_id": "id",
+                "updated_at": "changed_at",
+                "callid": "call_id",
+                "started_at": "began_at",
+                "duration": "seconds",
+                "customer_phone": "caller",
+                "audio_url": "recording",
+            },
+            "tz": "Europe/Berlin",
+        },
+        status=201,
+        name="database",
+        keep={"source_id": "id"},
+    ),
+    asked(
+        "GET /pipeline/{bid}/watermarks",
+        "How far databases are read",
+        keep={"name": "items.0.name"},
+    ),
+    asked(
+        "PUT /pipeline/{bid}/watermarks/{name}",
+        "Read again from a day on",
+        {"ts": "2026-05-01T00:00:00Z", "reason": "the mapping was mended"},
+    ),
+    asked("DELETE /pipeline/{bid}/sources/{source_id}", "Read no longer", status=204, silent=True),
+]
+
 _LISTS = (
     [
         asked(f"GET {path_}", "A page of calls, newest first", params=_LISTED)
@@ -205,5 +249,5 @@ _ONE = [
     asked("GET /call-records/{bid}/bulk/{bulk_id}", "A deed on many calls that is done"),
 ]
 
-ARRIVING: list[Step] = [*_INTAKE, *_FOLDERS]
+ARRIVING: list[Step] = [*_INTAKE, *_FOLDERS, *_DATABASES]
 READING: list[Step] = [*_LISTS, *_ONE]
