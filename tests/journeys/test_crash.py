@@ -48,6 +48,7 @@ SEEDS = range(int(os.environ.get("LOCUTORY_CHAOS_SEEDS", "1")))
 REFERENCE = Path(__file__).parents[2] / "docs/reference/failpoints.md"
 MODELS_ONLY = "analysis.answer.kept"
 PROVIDERS_ONLY = {"calls.stt.opened", "calls.stt.kept", "stt.job.uploaded", "stt.job.started"}
+ROUNDS = {"chores", "intake"}
 READERS_ONLY = "calls.sync.read"  # see test_sync_crash
 BY_URL = {"http.fetch.chunk", "calls.audio.fetched", "calls.audio.noted", "calls.audio.stored"}
 MOST_PASSAGES = {  # how often each is passed at the least when two calls are taken in and worked
@@ -267,7 +268,8 @@ async def check_the_end(it: Installation, readers: Storage) -> None:
     assert sorted(r.callid.partition("-")[0] for r in records) == sorted(it.places)
     assert {progress(r) for r in records} == {3}
     jobs = table(it.engine, Job)
-    assert {job.state for job in jobs} == {"done"}
+    # a schedule's next round may come due the moment the last command ends
+    assert {job.state for job in jobs if job.queue not in ROUNDS} == {"done"}
     heard = {UUID(job.payload["event_id"]) for job in jobs if _tells(job)}
     assert {row.id for row in events if row.type == "call.status"} <= heard
     assert worded <= filed

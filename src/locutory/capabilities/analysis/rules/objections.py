@@ -121,9 +121,12 @@ def find(transcript: Transcript, variables: Mapping[str, Any]) -> list[Found]:
 
 
 def _believed(found: list[Found], sale: float) -> list[Found]:
-    """Without hints where they are too few for what the talk seems to be about."""
+    """Without hints where they are too few for what the talk seems to be about.
+
+    Who comes back to a hint in another turn means it.
+    """
     said = {one.type_key for one in found if one.said}
-    hinted = {one.type_key for one in found} - said
+    hinted = {(one.type_key, one.turn.idx) for one in found if one.type_key not in said}
     weight = len(said) + _HINT * len(hinted) + _SALE * (sale - _LEAST_FOR_SALE)
     return found if weight >= _LEAST_WEIGHT else [one for one in found if one.said]
 

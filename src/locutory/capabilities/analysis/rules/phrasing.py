@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from locutory.capabilities.analysis.rules.matching import cue, word_set
+from locutory.capabilities.analysis.rules.restoring import clauses, with_apostrophes
 from locutory.capabilities.interactions.contract import Role, Transcript, Turn
 from locutory.kernel.words import fold, sentences, words
 
@@ -18,14 +19,17 @@ _SIGNS = str.maketrans({"ँ": "ं", _NUKTA: None})
 
 @lru_cache(maxsize=REMEMBERED)
 def heard(text: str) -> str:
-    """The text folded, without nukta and with one nasal sign, as people mix them freely."""
-    return fold(text).translate(_SIGNS)
+    """The text folded, its apostrophes put back, without nukta and with one nasal sign.
+
+    People mix the signs of Hindi freely.
+    """
+    return with_apostrophes(fold(text).translate(_SIGNS))
 
 
 @lru_cache(maxsize=REMEMBERED)
 def sentences_of(text: str) -> tuple[str, ...]:
-    """The sentences of a text, verbatim."""
-    return tuple(sentences(text))
+    """The sentences of a text, and the clauses of those without punctuation, verbatim."""
+    return tuple(clause for sentence in sentences(text) for clause in clauses(sentence))
 
 
 def pattern(*alternatives: str) -> re.Pattern[str]:
