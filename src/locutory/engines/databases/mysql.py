@@ -106,6 +106,12 @@ class _Connection(Connection):  # type: ignore[misc] # aiomysql has no types
     async def begin_session(self) -> None:
         await self._connect()
 
+    def close(self) -> None:
+        """Let go at once: TLS would wait for the server's goodbye long after we have left."""
+        if self._writer:
+            self._writer.transport.abort()
+        super().close()
+
     async def _request_authentication(self) -> None:
         encrypted = self._ssl_context is not None
         if encrypted and not self.server_capabilities & CLIENT.SSL:
