@@ -9,13 +9,13 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    PlainSerializer,
     StringConstraints,
 )
 
 from locutory.capabilities.analysis.api import AgentStatus, Origin
 from locutory.capabilities.analysis.contract import AgentKind, OnFailure
-from locutory.kernel.clock import as_utc, rfc3339
+from locutory.kernel.auth.schemas import Moment
+from locutory.kernel.clock import as_utc
 from locutory.products.calls.agents.contract import (
     MOST_BACKTEST_CALLS,
     MOST_TEST_CALLS,
@@ -24,7 +24,6 @@ from locutory.products.calls.agents.contract import (
 from locutory.products.calls.records.contract import Direction
 
 Limit = Annotated[datetime, AfterValidator(as_utc)]
-Moment = Annotated[datetime, PlainSerializer(rfc3339, return_type=str)]
 Key = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 Keys = Annotated[list[Key], Field(max_length=20)]
 Label = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]

@@ -5,7 +5,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from locutory.products.calls.records.schemas import Limit, Moment
+from locutory.kernel.auth.schemas import Moment
+from locutory.products.calls.records.schemas import Limit
 
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 _Line = r"^[^\x00-\x1f]+$"

@@ -1,6 +1,5 @@
 """Wire shapes of search and chat, with the seed's field names."""
 
-from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -10,14 +9,13 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    PlainSerializer,
 )
 
-from locutory.kernel.clock import as_utc, rfc3339
+from locutory.kernel.auth.schemas import Moment
+from locutory.kernel.clock import as_utc
 from locutory.products.calls.insights.contract import Sentiment
 from locutory.products.calls.records.contract import Direction
 
-Moment = Annotated[datetime, PlainSerializer(rfc3339, return_type=str)]
 Limit = Annotated[AwareDatetime, AfterValidator(as_utc)]
 Bid = Annotated[str, Field(min_length=1, max_length=32)]
 Bids = Annotated[list[Bid], Field(min_length=1, max_length=20)]

@@ -1,18 +1,17 @@
 """Wire shapes of the pipeline."""
 
-from datetime import date, datetime
+from datetime import date
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from locutory.kernel.clock import rfc3339
+from locutory.kernel.auth.schemas import Moment
 from locutory.kernel.errors import ErrorClass
 from locutory.products.calls.pipeline.config import Budgets, PipelineConfig
 from locutory.products.calls.pipeline.contract import Action
 from locutory.products.calls.records.contract import Stage
 
-Moment = Annotated[datetime, PlainSerializer(rfc3339, return_type=str)]
 PageSize = Annotated[int, Field(ge=1, le=200)]
 Reason = Annotated[
     str,

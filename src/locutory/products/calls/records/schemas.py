@@ -10,16 +10,15 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    PlainSerializer,
     StringConstraints,
     model_validator,
 )
 
 from locutory.capabilities.interactions.contract import Role
-from locutory.kernel.clock import as_utc, rfc3339
+from locutory.kernel.auth.schemas import Moment
+from locutory.kernel.clock import as_utc
 from locutory.products.calls.records.contract import Consent, Direction, Stage, Status
 
-Moment = Annotated[datetime, PlainSerializer(rfc3339, return_type=str)]
 Limit = Annotated[datetime, AfterValidator(as_utc)]
 Key = Annotated[str, Field(min_length=1, max_length=200)]
 Tag = Annotated[

@@ -10,7 +10,6 @@ from pydantic import (
     ConfigDict,
     Field,
     ModelWrapValidatorHandler,
-    PlainSerializer,
     StrictBool,
     StringConstraints,
     ValidationError,
@@ -20,7 +19,8 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from locutory.capabilities.analysis.api import MOST_PARAMETERS, template_faults
 from locutory.capabilities.analysis.contract import GradingMode, ParameterType, TemplateStatus
-from locutory.kernel.clock import as_utc, rfc3339
+from locutory.kernel.auth.schemas import Moment
+from locutory.kernel.clock import as_utc
 from locutory.products.calls.records.contract import Direction
 from locutory.products.calls.reviews.contract import (
     FIGURES,
@@ -30,7 +30,6 @@ from locutory.products.calls.reviews.contract import (
     ReviewState,
 )
 
-Moment = Annotated[datetime, PlainSerializer(rfc3339, return_type=str)]
 Limit = Annotated[datetime, AfterValidator(as_utc)]
 Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_]{0,63}$")]
