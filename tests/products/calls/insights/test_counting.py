@@ -1,5 +1,6 @@
 """Questions for counts over HTTP: each number beside the SQL that a reader would write."""
 
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -8,28 +9,46 @@ from sqlalchemy import text
 
 pytestmark = pytest.mark.both_databases
 
-TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-MONDAY = TODAY - timedelta(days=TODAY.weekday())
-LAST_WEEK = MONDAY - timedelta(days=3)
 PRIYA = {"agent_id": "a1", "agent_name": "Priya Nair"}
 ASHA = {"agent_id": "a2", "agent_name": "Asha Rao"}
 
 
-async def fill(archive: Any) -> None:
+@dataclass(frozen=True)
+class Days:
+    """As they are when a test begins: a run of all tests may pass midnight."""
+
+    today: datetime = field(
+        default_factory=lambda: datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    )
+
+    @property
+    def monday(self) -> datetime:
+        return self.today - timedelta(days=self.today.weekday())
+
+    @property
+    def last_week(self) -> datetime:
+        return self.monday - timedelta(days=3)
+
+
+async def fill(archive: Any) -> Days:
     """Eight calls of two agents, five of last week and three of today; one nobody took."""
+    days = Days()
     price, chat = "The price is too high.", "Good morning to you."
     call = archive.call
-    inbound = {"at": LAST_WEEK, "direction": "inbound", **PRIYA}
+    inbound = {"at": days.last_week, "direction": "inbound", **PRIYA}
     await call("6004", "l1", price, overall_score=90.0, objections=["price"], **inbound)
     await call("6004", "l2", price, overall_score=70.0, objections=["price", "price"], **inbound)
     await call("6004", "l3", price, overall_score=50.0, topics=["refund", "pricing"], **inbound)
-    outbound = {"at": LAST_WEEK, "direction": "outbound", **ASHA}
+    outbound = {"at": days.last_week, "direction": "outbound", **ASHA}
     await call("6004", "l4", chat, overall_score=40.0, topics=["refund"], tags=["VIP"], **outbound)
     await call("6004", "l5", price, audio_ms=600_000, sentiment_score=-0.6, **outbound)
-    await call("6004", "t1", price, at=TODAY, audio_ms=60_000, objections=["trust"], **ASHA)
-    await call("6004", "t2", chat, at=TODAY, audio_ms=120_000, topics=["booking"], **ASHA)
-    await call("6004", "t3", at=TODAY, status="failed")
-    await call("7417", "x1", price, at=LAST_WEEK, objections=["price"], topics=["refund"], **PRIYA)
+    await call("6004", "t1", price, at=days.today, audio_ms=60_000, objections=["trust"], **ASHA)
+    await call("6004", "t2", chat, at=days.today, audio_ms=120_000, topics=["booking"], **ASHA)
+    await call("6004", "t3", at=days.today, status="failed")
+    await call(
+        "7417", "x1", price, at=days.last_week, objections=["price"], topics=["refund"], **PRIYA
+    )
+    return days
 
 
 async def asked(person: Any, message: str, **body: Any) -> Any:
@@ -129,20 +148,20 @@ async def test_topics_and_objections_are_ranked_by_calls(archive: Any, ana: Any)
 
 
 async def test_a_trend_names_every_stretch_also_the_empty_ones(archive: Any, ana: Any) -> None:
-    await fill(archive)
+    day = await fill(archive)
 
     weeks = await asked(ana, "trend of calls mentioning price")
     days = await asked(ana, "average score by day last week")
     months = await asked(ana, "calls by month this year")
 
-    labels = [str((MONDAY - timedelta(weeks=7 - n)).date()) for n in range(8)]
+    labels = [str((day.monday - timedelta(weeks=7 - n)).date()) for n in range(8)]
     assert numbers(weeks) == {**dict.fromkeys(labels, 0), labels[-2]: 4, labels[-1]: 1}
-    assert numbers(days)[str(LAST_WEEK.date())] == 62.5
+    assert numbers(days)[str(day.last_week.date())] == 62.5
     assert len(numbers(days)) == 7
     assert sum(value is None for value in numbers(days).values()) == 6
     assert [row["key"] for row in weeks["data"]["rows"]] == labels
     assert (weeks["data"]["group"], days["data"]["unit"]) == ("week", "score_0_100")
-    this_year = [n for n in (LAST_WEEK, TODAY) if n.year == TODAY.year]
+    this_year = [n for n in (day.last_week, day.today) if n.year == day.today.year]
     assert sum(numbers(months).values()) == (8 if len(this_year) == 2 else 3)
 
 
@@ -172,18 +191,18 @@ async def test_two_periods_stand_beside_each_other(archive: Any, ana: Any) -> No
 
 
 async def test_a_reply_says_what_was_counted(archive: Any, ana: Any) -> None:
-    await fill(archive)
+    day = await fill(archive)
     body = {"filters": {"direction": "inbound", "agent": "a1"}}
 
     reply = await asked(ana, "How many calls mention price last week?", **body)
 
-    first: date = (MONDAY - timedelta(days=7)).date()
+    first: date = (day.monday - timedelta(days=7)).date()
     assert reply["filter"] == {
         "phrases": ["price"],
         "period": {
             "name": "last week",
             "from": f"{first}T00:00:00Z",
-            "to": f"{MONDAY.date()}T00:00:00Z",
+            "to": f"{day.monday.date()}T00:00:00Z",
         },
         "filters": {"direction": "inbound", "agent": "a1"},
     }
