@@ -15,6 +15,7 @@ from locutory import __version__, reference
 from locutory.capabilities.analysis.api import Analyst
 from locutory.capabilities.knowledge.api import Knowledge
 from locutory.engines.blobs import BlobStore, LocalBlobs
+from locutory.engines.bus import get_bus
 from locutory.engines.embeddings.base import Embedder
 from locutory.engines.embeddings.registry import get_embedder
 from locutory.engines.llm.base import LLM
@@ -26,11 +27,13 @@ from locutory.kernel.auth import Auth, BlobPutter, Roles
 from locutory.kernel.auth import routes as auth_routes
 from locutory.kernel.auth.embedding import EmbedHeaders
 from locutory.kernel.bodies import answers_with
+from locutory.kernel.bus.linking import BusLink
 from locutory.kernel.cpu import CpuPool
 from locutory.kernel.crypto import Secrets, load_or_create_secrets
 from locutory.kernel.db import Session, Storage
 from locutory.kernel.db.migrate import migrate, require_current
 from locutory.kernel.errors import ConfigError
+from locutory.kernel.events.relay import KEEP_UNTOLD_DAYS
 from locutory.kernel.events.sealer import Sealer
 from locutory.kernel.http.client import HttpClient
 from locutory.kernel.jobs import Registry, Worker
@@ -57,6 +60,8 @@ from locutory.products.calls.records.service.audio import Listenings
 
 MODULES: tuple[Module, ...] = (*CALLS,)
 _LIGHT_QUEUE = 16
+# queues whose work is each business's own, by the name that their topics have on a broker
+_TOPICS = {name: name for name in ("transcribe", "analyze", "index", "notify")} | {"intake": "sync"}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -74,6 +79,7 @@ class Server:
     hub: Hub
     auth: Auth
     secrets: Secrets
+    link: BusLink | None = None
 
     def slots(self) -> dict[str, int]:
         """How many jobs of each queue run at once in one worker process."""
@@ -100,6 +106,22 @@ class Server:
             services=self.services,
             on_end=JobMetrics(self.metrics).ended,
         )
+
+    async def work(
+        self,
+        stop: asyncio.Event,
+        *,
+        queues: Collection[str] = (),
+        tenants: frozenset[UUID] | None = None,
+    ) -> None:
+        """Work queues until `stop`, woken over the broker where there is one."""
+        worker = self.worker(queues=queues, tenants=tenants)
+        hearing = None
+        if self.link is not None:
+            hearing = asyncio.create_task(self.link.hear(stop, worker.queues, tenants))
+        await worker.run(stop)
+        if hearing is not None:
+            await hearing
 
     async def _schedule(self) -> None:
         """Put the modules' schedules in place; a worker runs them when they are due."""
@@ -132,8 +154,11 @@ class Server:
             stop = asyncio.Event()
             tasks = [asyncio.create_task(self.sealer.run(stop), name="sealer")]
             tasks.append(asyncio.create_task(self.hub.run(stop), name="hub"))
+            if self.link is not None:
+                stack.push_async_callback(self.link.bus.close)
+                tasks += [asyncio.create_task(one) for one in self.link.tasks(stop)]
             if work:
-                tasks.append(asyncio.create_task(self.worker().run(stop), name="worker"))
+                tasks.append(asyncio.create_task(self.work(stop), name="worker"))
                 keeper = Keeper(self.storage)
                 tasks.append(asyncio.create_task(keeper.run(stop), name="read-models"))
 
@@ -161,8 +186,17 @@ def compose(settings: Settings) -> Server:
         roles.add(module.product, module.roles)
         for kind in module.jobs:
             registry.add(kind)
-    sealer = Sealer(storage, registry, tuple(s for m in modules for s in m.subscriptions))
+    sealer = Sealer(
+        storage,
+        registry,
+        tuple(s for m in modules for s in m.subscriptions),
+        keep_untold_days=KEEP_UNTOLD_DAYS if settings.bus.url and settings.bus.events else 0,
+    )
     storage.shared["registry"] = registry
+    link = None
+    if settings.bus.url is not None:
+        bus = get_bus(settings.bus.url.get_secret_value(), settings.bus.prefix)
+        link = BusLink(bus, storage, settings.bus, metrics, _TOPICS)
     return Server(
         settings=settings,
         modules=modules,
@@ -175,6 +209,7 @@ def compose(settings: Settings) -> Server:
         hub=Hub(storage),
         auth=Auth(storage, settings, roles, jwt_key=secrets.jwt_key),
         secrets=secrets,
+        link=link,
     )
 
 
@@ -251,6 +286,8 @@ def create_app(server: Server, *, work: bool = True) -> FastAPI:
     silent_s = server.settings.jobs.silent_s
     workers = workers_check(server.storage, server.registry, silent_s)
     checks.add("workers", workers, gates_ready=False)
+    if server.link is not None:
+        checks.add("bus", server.link.check, gates_ready=False)
     for module in server.modules:
         for name, check in module.checks.items():
             checks.add(f"{module.name}.{name}", check, gates_ready=False)

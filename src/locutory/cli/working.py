@@ -8,7 +8,7 @@ from uuid import UUID
 from prometheus_client import start_http_server
 
 from locutory.app import Server, compose
-from locutory.kernel.auth import queries as tenants
+from locutory.kernel.auth import queries as businesses
 from locutory.kernel.auth.contract import TenantNotFound
 from locutory.kernel.errors import InvalidError
 from locutory.kernel.settings import Settings
@@ -41,11 +41,11 @@ async def run_worker(
             if everything:
                 await until_told()
                 return 0
-            worker = server.worker(queues=queues, tenants=await _tenants(server, bids))
+            tenants = await _tenants(server, bids)
             if not continuous:
-                return await worker.drain()
+                return await server.worker(queues=queues, tenants=tenants).drain()
             stop = asyncio.Event()
-            working = asyncio.create_task(worker.run(stop))
+            working = asyncio.create_task(server.work(stop, queues=queues, tenants=tenants))
             await until_told()
             stop.set()
             await working
@@ -61,7 +61,7 @@ async def _tenants(server: Server, bids: Sequence[str]) -> frozenset[UUID] | Non
     found = set()
     async with server.storage.read(None) as session:
         for bid in bids:
-            tenant = await tenants.find_tenant(session, bid)
+            tenant = await businesses.find_tenant(session, bid)
             if tenant is None:
                 raise TenantNotFound
             found.add(tenant.id)

@@ -69,6 +69,20 @@ class JobSettings(BaseModel):
         return 3 * self.heartbeat_s
 
 
+class BusSettings(BaseModel):
+    """A broker between processes; without one PostgreSQL's notices wake them."""
+
+    url: SecretStr | None = Field(
+        default=None,
+        description="`amqp://user:password@host/`, `redis://host:6379/0` or `kafka://host:9092`",
+    )
+    prefix: str = Field(
+        default="", description="before every name there, where several installations share it"
+    )
+    wakeups: bool = Field(default=True, description="workers are woken over the broker")
+    events: bool = Field(default=True, description="events are told to the broker")
+
+
 class CryptoSettings(BaseModel):
     """The key ring, `id:base64,id:base64`; the first id encrypts. Empty: made at first start."""
 
@@ -268,6 +282,7 @@ class Settings(BaseSettings):
     database: DatabaseSettings = DatabaseSettings()
     auth: AuthSettings = AuthSettings()
     jobs: JobSettings = JobSettings()
+    bus: BusSettings = BusSettings()
     crypto: CryptoSettings = CryptoSettings()
     http: HttpSettings = HttpSettings()
     limits: LimitSettings = LimitSettings()

@@ -59,6 +59,7 @@ class Storage:
         self.is_sqlite = is_sqlite(url)
         self.signals = Signals()
         self.shared: dict[str, Any] = {}  # what every session carries in its info
+        self.quiet: set[str] = set()  # signals that reach other processes another way
         self._reader: AsyncEngine = read_engine(
             url, pool_size=pool_size, busy_timeout_s=busy_timeout_s
         )
@@ -152,10 +153,11 @@ class Storage:
             ) as session:
                 result = await fn(session)
                 await session.flush()
-                names = session.info.get("signals", ())
-                if names:
+                names = session.info.get("signals", set())
+                abroad = names - self.quiet
+                if abroad:
                     await session.execute(
-                        _NOTIFY, {"names": ",".join(names)}, execution_options={"fenced": True}
+                        _NOTIFY, {"names": ",".join(abroad)}, execution_options={"fenced": True}
                     )
                 failpoint("db.before_commit")
                 await session.commit()
@@ -165,6 +167,7 @@ class Storage:
         finally:
             _inside_write.reset(token)
         self.signals.notify(names)
+        _act_after(session)
         return result
 
     async def _write_loop(self, engine: AsyncEngine) -> None:
@@ -204,6 +207,7 @@ class Storage:
             else:
                 if waiting.session is not None:
                     signals |= waiting.session.info.get("signals", set())
+                    _act_after(waiting.session)
                 waiting.done.set_result(waiting.result)
         self.signals.notify(signals)
 
@@ -226,6 +230,11 @@ class Storage:
             await session.rollback()
         finally:
             await session.close()
+
+
+def _act_after(session: Session) -> None:
+    for act in session.info.get("after_commit", ()):
+        act()
 
 
 def _checkpoint(connection: Any) -> bool:

@@ -5,7 +5,7 @@ the hook cannot see through (raw SQL, statements on bare tables) is refused unle
 says `execution_options(fenced=True)`: then its author has put the tenant in by hand.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import UUID
 
@@ -42,6 +42,10 @@ class Session(AsyncSession):
     def signal(self, name: str) -> None:
         """Wake the listeners of `name` after this transaction has been committed."""
         self.info.setdefault("signals", set()).add(name)
+
+    def after_commit(self, act: Callable[[], None]) -> None:
+        """Do something quick after this transaction has been committed; it must not raise."""
+        self.info.setdefault("after_commit", []).append(act)
 
 
 _FENCED: tuple[type[TenantModel], ...] = (TenantModel,)

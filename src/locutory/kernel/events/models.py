@@ -53,3 +53,22 @@ class SealRow(Base):
     log: Mapped[str] = mapped_column(primary_key=True)  # event | audit
     seq: Mapped[int]
     hash: Mapped[str]
+
+
+class RelayRow(Base):
+    """How far a tenant's event log is told to the broker."""
+
+    __tablename__ = "kernel_relay"
+
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    seq: Mapped[int]
+
+
+class LeaseRow(Base):
+    """What one process does for all, until a time of the database's clock."""
+
+    __tablename__ = "kernel_lease"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    holder: Mapped[str]
+    until_ms: Mapped[int]

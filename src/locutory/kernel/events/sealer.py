@@ -49,7 +49,9 @@ _FORGET = text(
     DELETE FROM kernel_event WHERE id IN (
         SELECT e.id FROM kernel_event e JOIN kernel_seal s
             ON s.tenant_id = e.tenant_id AND s.log = 'event'
+            LEFT JOIN kernel_relay r ON r.tenant_id = e.tenant_id
         WHERE e.seq IS NOT NULL AND e.at_ms < :before AND e.seq < s.seq
+            AND (e.seq <= coalesce(r.seq, 0) OR e.at_ms < :untold_before)
         ORDER BY e.id LIMIT 500
     )
     """
@@ -66,10 +68,17 @@ class Sealer:
     """The task that numbers and delivers. One runs in every process; locks keep them apart."""
 
     def __init__(
-        self, storage: Storage, registry: Registry, subscriptions: tuple[Subscription, ...] = ()
+        self,
+        storage: Storage,
+        registry: Registry,
+        subscriptions: tuple[Subscription, ...] = (),
+        *,
+        keep_untold_days: float = 0.0,
     ) -> None:
+        """Events that wait for a broker are kept for `keep_untold_days`, others for one."""
         self._storage = storage
         self._registry = registry
+        self._keep_untold_ms = max(_KEEP_MS, int(keep_untold_days * 24 * 3_600_000))
         self._by_type: dict[str, list[Subscription]] = defaultdict(list)
         for subscription in subscriptions:
             self._by_type[subscription.event.type].append(subscription)
@@ -111,11 +120,12 @@ class Sealer:
         return count
 
     async def forget(self) -> None:
-        """Delete a batch of events that are more than a day old; the last one of a tenant stays."""
+        """Delete a batch of events that are old enough; the last one of a tenant stays."""
 
         async def drop(tx: Session) -> None:
-            before = await queue.clock_ms(tx) - _KEEP_MS
-            await tx.execute(_FORGET, {"before": before}, execution_options=_FENCED)
+            at_ms = await queue.clock_ms(tx)
+            times = {"before": at_ms - _KEEP_MS, "untold_before": at_ms - self._keep_untold_ms}
+            await tx.execute(_FORGET, times, execution_options=_FENCED)
 
         await self._storage.database().write(drop)
 

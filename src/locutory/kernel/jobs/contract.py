@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
 from locutory.kernel.errors import ErrorClass, LocutoryError
@@ -89,6 +89,18 @@ class LeaseLost(LocutoryError):
     """Another worker owns this job now; nothing of this run was written."""
 
     status, code = 409, "LEASE_LOST"
+
+
+class Announcer(Protocol):
+    """Told after each commit what other processes may want to hear; quick, and never raises."""
+
+    def ready(self, rows: Collection[Mapping[str, Any]]) -> None:
+        """Jobs that may start now: rows with id, queue and tenant_id."""
+        ...
+
+    def dead(self, queue: str, tenant_id: UUID, job_id: UUID, code: str) -> None:
+        """A job that became a dead letter."""
+        ...
 
 
 Next = JobSpec | Iterable[JobSpec] | None

@@ -13,7 +13,15 @@ from locutory.kernel.db.base import table_of
 from locutory.kernel.db.dialect import Json, now_ms
 from locutory.kernel.db.session import Session
 from locutory.kernel.ids import new_id
-from locutory.kernel.jobs.contract import KERNEL, Claimed, Failure, JobSpec, JobState, Registry
+from locutory.kernel.jobs.contract import (
+    KERNEL,
+    Announcer,
+    Claimed,
+    Failure,
+    JobSpec,
+    JobState,
+    Registry,
+)
 from locutory.kernel.jobs.fairness import Share
 from locutory.kernel.jobs.models import Job, JobAttempt, JobGate, JobShare
 
@@ -89,6 +97,10 @@ async def insert_rows(tx: Session, rows: Sequence[dict[str, Any]]) -> None:
     else:
         await tx.execute(_INSERT_PLAIN, list(rows), execution_options=FENCED)
     tx.signal("jobs")
+    announcer: Announcer | None = tx.info.get("announcer")
+    if announcer is not None:
+        ready = [row for row in rows if row["state"] == JobState.QUEUED]
+        tx.after_commit(lambda: announcer.ready(ready))
 
 
 async def enqueue(tx: Session, *specs: JobSpec) -> list[UUID]:
@@ -386,3 +398,7 @@ async def end(
     )
     if state == JobState.QUEUED:
         tx.signal("jobs")
+    announcer: Announcer | None = tx.info.get("announcer")
+    if announcer is not None and state == JobState.DEAD:
+        code = failure.code if failure is not None else ""
+        tx.after_commit(lambda: announcer.dead(job.queue, job.tenant_id, job.id, code))
