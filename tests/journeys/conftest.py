@@ -19,15 +19,17 @@ CHILD = Path(__file__).with_name("crash_child.py")
 DEADLINE_S = 120.0
 
 
-def wait_until(holds: Callable[[], Any], what: str) -> Any:
+def wait_until(
+    holds: Callable[[], Any], what: str, *, every_s: float = 0.01, within_s: float = DEADLINE_S
+) -> Any:
     """What `holds` returns as soon as that is true; fails at the deadline."""
-    end = time.monotonic() + DEADLINE_S
+    end = time.monotonic() + within_s
     while True:
         found = holds()
         if found:
             return found
         assert time.monotonic() < end, f"in vain: {what}"
-        time.sleep(0.01)
+        time.sleep(every_s)
 
 
 @dataclass(slots=True)

@@ -27,7 +27,12 @@ def serve(
     host: Annotated[str | None, typer.Option(help="address to listen at")] = None,
     port: Annotated[int | None, typer.Option(help="port to listen at")] = None,
     only: Annotated[list[str] | None, typer.Option(help="mount these products only")] = None,
-    work: Annotated[bool, typer.Option(help="also work the queues in this process")] = True,
+    work: Annotated[
+        bool,
+        typer.Option(
+            "--work/--no-work", "--workers/--no-workers", help="also work the queues here"
+        ),
+    ] = True,
     reload: Annotated[bool, typer.Option(help="restart when the code changes")] = False,
 ) -> None:
     """Serve the API, and work the queues unless --no-work."""
@@ -61,7 +66,13 @@ def serve(
 
 def worker(
     queue: Annotated[
-        list[str] | None, typer.Option(help="only this queue, such as transcribe; may be repeated")
+        list[str] | None,
+        typer.Option(
+            "--queue",
+            "--stage",
+            "--stages",
+            help="only this queue, such as transcribe, or several with commas; may be repeated",
+        ),
     ] = None,
     bid: Annotated[
         list[str] | None, typer.Option(help="only this business; may be repeated")
@@ -75,7 +86,8 @@ def worker(
     configure_logs(settings)
     with starting():
         from locutory.cli.working import run_worker
-    run_async(run_worker(settings, queues=queue or (), bids=bid or (), metrics_port=metrics_port))
+    queues = [name for one in queue or () for name in one.split(",")]
+    run_async(run_worker(settings, queues=queues, bids=bid or (), metrics_port=metrics_port))
 
 
 def migrate(

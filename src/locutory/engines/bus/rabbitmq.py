@@ -22,6 +22,7 @@ DEAD_LETTERS: Final = "locutory.dead"
 _MOST = 100_000  # messages in a queue; beyond, new ones are refused and old dead letters go
 _PREFETCH = 200
 _WAIT_S = 10.0
+_DECLARE_S = 1.0  # more for each queue that a listener asks for
 _FAILURES = (*CONNECTION_EXCEPTIONS, AMQPError, OSError, TimeoutError, asyncio.InvalidStateError)
 
 
@@ -63,10 +64,12 @@ class RabbitMq:
         """Consume the topics' queues on a connection of their own."""
 
         async def on_message(incoming: AbstractIncomingMessage) -> None:
+            topic = (incoming.routing_key or "").removeprefix(self._prefix)
             try:
-                heard(incoming.routing_key or "", incoming.body)
+                heard(topic, incoming.body)
             except ValueError:
-                await incoming.reject(requeue=False)  # to the dead letters
+                await self._declare_dead(channel, topic + DEAD)
+                await incoming.reject(requeue=False)
             else:
                 await incoming.ack()
 
@@ -79,7 +82,7 @@ class RabbitMq:
             lost = asyncio.Event()
             connection.close_callbacks.add(lambda *_: lost.set())
             try:
-                async with asyncio.timeout(_WAIT_S + len(topics)):
+                async with asyncio.timeout(_WAIT_S + _DECLARE_S * len(topics)):
                     channel = await connection.channel()
                     await channel.set_qos(prefetch_count=_PREFETCH)
                     for topic in topics:
@@ -115,29 +118,32 @@ class RabbitMq:
             return self._channel
 
     async def _declare(self, channel: AbstractChannel, topic: str) -> AbstractQueue:
-        dead = topic if topic.endswith(DEAD) else topic + DEAD
-        letters = await channel.declare_exchange(
-            self._prefix + DEAD_LETTERS, "direct", durable=True
-        )
-        grave = await channel.declare_queue(
-            self._prefix + dead,
-            durable=True,
-            arguments={"x-queue-type": "quorum", "x-max-length": _MOST},
-        )
-        await grave.bind(letters, self._prefix + dead)
-        if topic == dead:
-            return grave
+        if topic.endswith(DEAD):
+            return await self._declare_dead(channel, topic)
         return await channel.declare_queue(
             self._prefix + topic,
             durable=True,
             arguments={
                 "x-queue-type": "quorum",
                 "x-dead-letter-exchange": self._prefix + DEAD_LETTERS,
-                "x-dead-letter-routing-key": self._prefix + dead,
+                "x-dead-letter-routing-key": self._prefix + topic + DEAD,
                 "x-max-length": _MOST,
                 "x-overflow": "reject-publish",
             },
         )
+
+    async def _declare_dead(self, channel: AbstractChannel, dead: str) -> AbstractQueue:
+        """The queue of a topic's dead letters, made with the first of them."""
+        letters = await channel.declare_exchange(
+            self._prefix + DEAD_LETTERS, "direct", durable=True
+        )
+        queue = await channel.declare_queue(
+            self._prefix + dead,
+            durable=True,
+            arguments={"x-queue-type": "quorum", "x-max-length": _MOST},
+        )
+        await queue.bind(letters, self._prefix + dead)
+        return queue
 
     @asynccontextmanager
     async def _bounded(self) -> AsyncIterator[None]:
