@@ -49,7 +49,7 @@ REFERENCE = Path(__file__).parents[2] / "docs/reference/failpoints.md"
 MODELS_ONLY = "analysis.answer.kept"
 PROVIDERS_ONLY = {"calls.stt.opened", "calls.stt.kept", "stt.job.uploaded", "stt.job.started"}
 ROUNDS = {"chores", "intake"}
-ELSEWHERE = {"calls.sync.read", "events.told"}  # see test_sync_crash, test_many_machines
+ELSEWHERE = {"calls.sync.read", "events.told"}  # see test_sync_crash, test_broker
 BY_URL = {"http.fetch.chunk", "calls.audio.fetched", "calls.audio.noted", "calls.audio.stored"}
 MOST_PASSAGES = {  # how often each is passed at the least when two calls are taken in and worked
     "db.before_commit": 9,
