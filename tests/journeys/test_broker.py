@@ -284,6 +284,27 @@ async def test_calls_go_from_a_source_through_stage_workers_that_a_broker_wakes(
     assert len({event["data"]["callid"] for event in done}) == plant.counted()["done"]
 
 
+async def test_a_death_between_telling_and_noting_it_leaves_no_gap(plant: Plant) -> None:
+    plant.fill(2)
+    await plant.connect()
+    followed = await _follow(plant.prefix)
+
+    short = {"JOBS__LEASE_S": "2", "JOBS__MAX_LOST": "1000"}
+    killed = plant.start("worker", FAILPOINT="events.told:1", **short)
+    assert killed.end() == -signal.SIGKILL, killed.log
+    rest = plant.start("worker", **short)
+    wait_until(lambda: sum(plant.counted()[status] for status in FINAL) == 2, "both calls' end")
+    wait_until(lambda: not _busy(plant), "the end of what follows a call")
+    rest.send(signal.SIGTERM)
+    assert rest.end() == 0
+    told = await _events(plant.prefix, followed)
+    await forget_rabbitmq(plant.prefix, *TOPICS, *OWN)
+
+    numbers = sorted(event["sequence"] for event in told.values())
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert {e["data"]["callid"] for e in told.values() if _is_end(e)} == {"c0000", "c0001"}
+
+
 def _busy(plant: Plant) -> bool:
     query = text(
         "SELECT 1 FROM kernel_job WHERE state IN ('queued', 'running') AND queue IN"
