@@ -37,6 +37,7 @@ from locutory.kernel.jobs import Registry, Worker
 from locutory.kernel.jobs.health import workers_check
 from locutory.kernel.jobs.housekeeping import ensure_schedule
 from locutory.kernel.jobs.metrics import JobMetrics, QueueDepth
+from locutory.kernel.jobs.watching import Watcher
 from locutory.kernel.module import Module
 from locutory.kernel.ratelimit import Limiter
 from locutory.kernel.realtime import Hub
@@ -48,11 +49,11 @@ from locutory.kernel.telemetry.metrics import CONTENT_TYPE, Metrics
 from locutory.kernel.telemetry.middleware import TelemetryMiddleware
 from locutory.products.calls.analytics.upkeep import Keeper
 from locutory.products.calls.module import MODULES as CALLS
-from locutory.products.calls.pipeline.gauges import PipelineGauges
+from locutory.products.calls.pipeline.gauges import BusinessGauges, PipelineGauges
 from locutory.products.calls.pipeline.metrics import measure
 from locutory.products.calls.pipeline.service.backlog import Backlog
 from locutory.products.calls.records.contract import Measure
-from locutory.products.calls.records.counting import CallCounters
+from locutory.products.calls.records.counting import CallCounters, CallWatcher
 from locutory.products.calls.records.service.audio import Listenings
 
 MODULES: tuple[Module, ...] = (*CALLS,)
@@ -70,6 +71,7 @@ class Server:
     registry: Registry
     roles: Roles
     metrics: Metrics
+    watcher: Watcher
     sealer: Sealer
     hub: Hub
     auth: Auth
@@ -98,7 +100,7 @@ class Server:
             self.settings.jobs,
             tenants=tenants,
             services=self.services,
-            on_end=JobMetrics(self.metrics).ended,
+            watcher=self.watcher,
         )
 
     async def _schedule(self) -> None:
@@ -161,18 +163,22 @@ def compose(settings: Settings) -> Server:
         roles.add(module.product, module.roles)
         for kind in module.jobs:
             registry.add(kind)
+    services, hub = _services(settings, secrets, metrics, storage), Hub(storage)
+    metrics.watch_process()
+    metrics.gauge("sse_clients", "Open event streams").set_function(lambda: hub.clients)
     sealer = Sealer(storage, registry, tuple(s for m in modules for s in m.subscriptions))
     storage.shared["registry"] = registry
     return Server(
         settings=settings,
         modules=modules,
         storage=storage,
-        services=_services(settings, secrets, metrics, storage),
+        services=services,
         registry=registry,
         roles=roles,
         metrics=metrics,
+        watcher=CallWatcher(JobMetrics(metrics), services.get(CallCounters)),
         sealer=sealer,
-        hub=Hub(storage),
+        hub=hub,
         auth=Auth(storage, settings, roles, jwt_key=secrets.jwt_key),
         secrets=secrets,
     )
@@ -198,6 +204,7 @@ def _services(settings: Settings, secrets: Secrets, metrics: Metrics, storage: S
     speech = get_stt_provider(settings.stt.provider, settings=settings.stt, http=http)
     services.add(STTProvider, speech)
     model = get_llm(settings.llm, http, fallbacks=_fallback_count(metrics))
+    _show_limits(metrics, settings, speech, model)
     services.add(Analyst, Analyst(model, context_tokens=settings.llm.context_tokens))
     services.add(Knowledge, Knowledge.of(embedder, EmbeddedVectors(), model))
     if model is not None:
@@ -205,8 +212,19 @@ def _services(settings: Settings, secrets: Secrets, metrics: Metrics, storage: S
     return services
 
 
+def _show_limits(
+    metrics: Metrics, settings: Settings, speech: STTProvider, model: LLM | None
+) -> None:
+    text = "Calls that this process works with a provider at once"
+    limit = metrics.gauge("provider_limit", text, ["provider"])
+    if speech.name != "embedded":
+        limit.labels(speech.name).set(settings.stt.concurrency)
+    if model is not None:
+        limit.labels(model.name).set(settings.llm.concurrency)
+
+
 def _fallback_count(metrics: Metrics) -> Counter:
-    text = "answers of a model that stood in for another"
+    text = "Answers of a model that stood in for another"
     return metrics.counter("llm_fallbacks_total", text, ["asked", "answered"])
 
 
@@ -262,6 +280,7 @@ def create_app(server: Server, *, work: bool = True) -> FastAPI:
 
     queue_depth = QueueDepth(server.metrics)
     pipeline = PipelineGauges(server.metrics, server.settings)
+    businesses = BusinessGauges(server.metrics, server.storage)
 
     @app.get(
         "/metrics",
@@ -274,6 +293,7 @@ def create_app(server: Server, *, work: bool = True) -> FastAPI:
         async with server.storage.read(None) as session:
             await queue_depth.refresh(session)
             await pipeline.refresh(session)
+        await businesses.refresh()
         return Response(server.metrics.render(), media_type=CONTENT_TYPE)
 
     reference.install(app)

@@ -290,14 +290,20 @@ class _OutboundMetrics:
 
     def __init__(self, metrics: Metrics) -> None:
         labels = ("provider",)
-        self._inflight = metrics.gauge("provider_inflight", "Calls under way", labels)
+        self._inflight = metrics.gauge(
+            "provider_inflight", "Calls to the outside under way", labels
+        )
         self._breakers = metrics.gauge(
-            "provider_breaker_state", "0 closed, 1 half open, 2 open", labels
+            "provider_breaker_state", "Whether it is left alone: 0 no, 1 half open, 2 yes", labels
         )
         self._calls = metrics.counter(
-            "outbound_requests_total", "Calls ended, by error class", ("provider", "result")
+            "outbound_requests_total",
+            "Calls to the outside, `ok` or by class of error",
+            ("provider", "result"),
         )
-        self._seconds = metrics.histogram("outbound_duration_seconds", "Time of a call", labels)
+        self._seconds = metrics.histogram(
+            "outbound_duration_seconds", "Time of a call to the outside", labels
+        )
 
     def watch(self, engine: str, breaker: Breaker) -> None:
         self._breakers.labels(engine).set_function(lambda: _STATE_NUMBER[breaker.state])
