@@ -153,11 +153,13 @@ def routes() -> None:
         print("\n".join(route_lines(create_app(compose(settings)))))
 
 
-def doctor() -> None:
-    """Say in one screen what works, what is degraded, and which setting would mend it."""
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="print the findings as JSON")] = False,
+) -> None:
+    """Say what works, what is degraded, and which setting would mend it; 1 if something must be."""
     from locutory.cli.doctor import examine
 
-    sys.exit(asyncio.run(examine(Settings())))
+    sys.exit(asyncio.run(examine(as_json=as_json)))
 
 
 def demo(
