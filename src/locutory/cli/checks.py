@@ -86,7 +86,7 @@ async def of_limits(settings: Settings) -> Finding:
     try:
         answers = await store_answers(settings.limits)
     except ConfigError as error:
-        needs = "" if find_spec("redis") else ", or: pip install redis"
+        needs = "" if find_spec("redis") else ", or: pip install 'locutory[redis]'"
         return Finding("rate limits", State.MUST_FIX, error.detail, mend + needs)
     if not answers:
         words = f"{where} does not answer: nothing is limited"
