@@ -19,6 +19,7 @@ from locutory.engines.embeddings.base import Embedder
 from locutory.engines.embeddings.registry import get_embedder
 from locutory.engines.llm.base import LLM
 from locutory.engines.llm.registry import get_llm
+from locutory.engines.llm.traced import TracedLLM
 from locutory.engines.stt import STTProvider, get_stt_provider
 from locutory.engines.vectors.embedded import EmbeddedVectors
 from locutory.kernel import failpoints, http_errors
@@ -47,6 +48,7 @@ from locutory.kernel.settings import Settings
 from locutory.kernel.telemetry.health import Check, HealthChecks, health_router
 from locutory.kernel.telemetry.metrics import CONTENT_TYPE, Metrics
 from locutory.kernel.telemetry.middleware import TelemetryMiddleware
+from locutory.kernel.telemetry.tracing import Tracing, tracing_of
 from locutory.products.calls.analytics.upkeep import Keeper
 from locutory.products.calls.module import MODULES as CALLS
 from locutory.products.calls.pipeline.gauges import BusinessGauges, PipelineGauges
@@ -101,6 +103,7 @@ class Server:
             tenants=tenants,
             services=self.services,
             watcher=self.watcher,
+            tracing=self.services.get(Tracing),
         )
 
     async def _schedule(self) -> None:
@@ -130,6 +133,7 @@ class Server:
             stack.callback(self.auth.close)
             stack.callback(self.services.get(CpuPool).close)
             stack.push_async_callback(self.services.get(HttpClient).close)
+            stack.push_async_callback(asyncio.to_thread, self.services.get(Tracing).close)
             await self._schedule()
             stop = asyncio.Event()
             tasks = [asyncio.create_task(self.sealer.run(stop), name="sealer")]
@@ -147,8 +151,11 @@ class Server:
             yield self
 
 
-def compose(settings: Settings) -> Server:
-    """Put a server together; nothing is opened yet. Raises ConfigError for settings that clash."""
+def compose(settings: Settings, *, tracing: Tracing | None = None) -> Server:
+    """Put a server together; nothing is opened yet. Raises ConfigError for settings that clash.
+
+    `tracing` is what the settings say unless it is given.
+    """
     failpoints.arm(settings.failpoint, production=settings.production)
     if settings.production and settings.auth.is_weak:
         raise ConfigError(
@@ -163,7 +170,8 @@ def compose(settings: Settings) -> Server:
         roles.add(module.product, module.roles)
         for kind in module.jobs:
             registry.add(kind)
-    services, hub = _services(settings, secrets, metrics, storage), Hub(storage)
+    tracing = tracing or tracing_of(settings.tracing)
+    services, hub = _services(settings, secrets, metrics, storage, tracing), Hub(storage)
     metrics.watch_process()
     metrics.gauge("sse_clients", "Open event streams").set_function(lambda: hub.clients)
     sealer = Sealer(storage, registry, tuple(s for m in modules for s in m.subscriptions))
@@ -184,8 +192,11 @@ def compose(settings: Settings) -> Server:
     )
 
 
-def _services(settings: Settings, secrets: Secrets, metrics: Metrics, storage: Storage) -> Services:
+def _services(
+    settings: Settings, secrets: Secrets, metrics: Metrics, storage: Storage, tracing: Tracing
+) -> Services:
     services = Services()
+    services.add(Tracing, tracing)
     services.add(Settings, settings)
     services.add(Secrets, secrets)
     services.add(Metrics, metrics)
@@ -194,7 +205,7 @@ def _services(settings: Settings, secrets: Secrets, metrics: Metrics, storage: S
     services.add(CpuPool, CpuPool())
     services.add(Measure, measure)
     services.add(Listenings, Listenings())
-    http = HttpClient(settings.http, metrics=metrics)
+    http = HttpClient(settings.http, metrics=metrics, tracing=tracing)
     services.add(HttpClient, http)
     blobs = LocalBlobs(settings.data_dir / "blobs")
     services.add(BlobStore, blobs)
@@ -204,6 +215,8 @@ def _services(settings: Settings, secrets: Secrets, metrics: Metrics, storage: S
     speech = get_stt_provider(settings.stt.provider, settings=settings.stt, http=http)
     services.add(STTProvider, speech)
     model = get_llm(settings.llm, http, fallbacks=_fallback_count(metrics))
+    if model is not None and tracing.on:
+        model = TracedLLM(model, tracing)
     _show_limits(metrics, settings, speech, model)
     services.add(Analyst, Analyst(model, context_tokens=settings.llm.context_tokens))
     services.add(Knowledge, Knowledge.of(embedder, EmbeddedVectors(), model))
@@ -253,6 +266,8 @@ def create_app(server: Server, *, work: bool = True) -> FastAPI:
         docs_url="/docs",
         redoc_url=None,
         max_body_size=server.settings.server.max_body_bytes,
+        # its own spans would hold paths and queries, and so call ids and phones
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.settings = server.settings
     app.state.storage = server.storage
@@ -262,7 +277,8 @@ def create_app(server: Server, *, work: bool = True) -> FastAPI:
     app.state.limiter = Limiter(server.settings.limits)
     http_errors.install(app)
     app.add_middleware(EmbedHeaders, auth=server.auth)
-    app.add_middleware(TelemetryMiddleware, metrics=server.metrics)
+    tracing = server.services.get(Tracing)
+    app.add_middleware(TelemetryMiddleware, metrics=server.metrics, tracing=tracing)
 
     checks = HealthChecks()
     checks.add("database", _database_check(server))

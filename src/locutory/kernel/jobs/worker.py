@@ -12,11 +12,13 @@ import random
 import socket
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any, TypeVar
 from uuid import UUID
 
 import structlog
+from opentelemetry.trace import Span, SpanKind
 
 from locutory.kernel.db.database import Database, Storage, WriteFn
 from locutory.kernel.db.session import Session
@@ -39,6 +41,7 @@ from locutory.kernel.jobs.policy import Verdict, classify, decide
 from locutory.kernel.jobs.watching import Unwatched, Watcher
 from locutory.kernel.services import Services
 from locutory.kernel.settings import JobSettings
+from locutory.kernel.telemetry.tracing import Tracing
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -114,8 +117,9 @@ class Worker:
         services: Services | None = None,
         rng: random.Random | None = None,
         watcher: Watcher | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
-        """`watcher` is told of every run.
+        """`watcher` is told of every run; each is a span of `tracing`.
 
         Jobs of other `tenants` than these are left to other workers; None takes everybody's.
         """
@@ -129,6 +133,7 @@ class Worker:
         self._registry = registry
         self._rng = rng or random.Random()
         self._watcher = watcher or Unwatched()
+        self._tracing = tracing or Tracing()
         self._lease_ms = int(self.settings.lease_s * 1000)
         self._running: dict[UUID, tuple[Context, asyncio.Task[None]]] = {}
         self._ended: list[tuple[Claimed, Next]] = []
@@ -368,8 +373,9 @@ class Worker:
         )
         try:
             kind = self._registry.get(job.kind)
-            async with asyncio.timeout(self._share(job).timeout_s or kind.timeout_s):
-                following = await kind.handler(context)
+            with self._span(job):
+                async with asyncio.timeout(self._share(job).timeout_s or kind.timeout_s):
+                    following = await kind.handler(context)
             if not context.finished:
                 self._ended.append((job, following))
         except LeaseLost:
@@ -389,6 +395,14 @@ class Worker:
             self._backfill[job.queue] -= job.priority >= Priority.BACKFILL
             self._watcher.ended(job, outcome, loop.time() - began)
             self._wake.set()
+
+    def _span(self, job: Claimed) -> AbstractContextManager[Span]:
+        about: dict[str, str | int] = {
+            "locutory.job_id": str(job.id),
+            "locutory.stage": job.queue,
+            "locutory.attempt": job.attempts + 1,
+        }
+        return self._tracing.root(f"job {job.kind}", job.correlation_id, SpanKind.CONSUMER, **about)
 
     async def _give_up(self, job: Claimed, reason: str) -> None:
         """Cancelled by a person, or given back at shutdown; a lost lease is nobody's to end."""
