@@ -20,6 +20,7 @@ from locutory.engines.embeddings.base import Embedder
 from locutory.engines.embeddings.registry import get_embedder
 from locutory.engines.llm.base import LLM
 from locutory.engines.llm.registry import get_llm
+from locutory.engines.llm.traced import TracedLLM
 from locutory.engines.stt import STTProvider, get_stt_provider
 from locutory.engines.vectors.embedded import EmbeddedVectors
 from locutory.kernel import failpoints, http_errors
@@ -40,6 +41,7 @@ from locutory.kernel.jobs import Registry, Worker
 from locutory.kernel.jobs.health import workers_check
 from locutory.kernel.jobs.housekeeping import ensure_schedule
 from locutory.kernel.jobs.metrics import JobMetrics, QueueDepth
+from locutory.kernel.jobs.watching import Watcher
 from locutory.kernel.module import Module
 from locutory.kernel.ratelimit import Limiter
 from locutory.kernel.realtime import Hub
@@ -49,13 +51,14 @@ from locutory.kernel.settings import Settings
 from locutory.kernel.telemetry.health import Check, HealthChecks, health_router
 from locutory.kernel.telemetry.metrics import CONTENT_TYPE, Metrics
 from locutory.kernel.telemetry.middleware import TelemetryMiddleware
+from locutory.kernel.telemetry.tracing import Tracing, tracing_of
 from locutory.products.calls.analytics.upkeep import Keeper
 from locutory.products.calls.module import MODULES as CALLS
-from locutory.products.calls.pipeline.gauges import PipelineGauges
+from locutory.products.calls.pipeline.gauges import BusinessGauges, PipelineGauges
 from locutory.products.calls.pipeline.metrics import measure
 from locutory.products.calls.pipeline.service.backlog import Backlog
 from locutory.products.calls.records.contract import Measure
-from locutory.products.calls.records.counting import CallCounters
+from locutory.products.calls.records.counting import CallCounters, CallWatcher
 from locutory.products.calls.records.service.audio import Listenings
 
 MODULES: tuple[Module, ...] = (*CALLS,)
@@ -75,6 +78,7 @@ class Server:
     registry: Registry
     roles: Roles
     metrics: Metrics
+    watcher: Watcher
     sealer: Sealer
     hub: Hub
     auth: Auth
@@ -104,7 +108,8 @@ class Server:
             self.settings.jobs,
             tenants=tenants,
             services=self.services,
-            on_end=JobMetrics(self.metrics).ended,
+            watcher=self.watcher,
+            tracing=self.services.get(Tracing),
         )
 
     async def work(
@@ -150,6 +155,7 @@ class Server:
             stack.callback(self.auth.close)
             stack.callback(self.services.get(CpuPool).close)
             stack.push_async_callback(self.services.get(HttpClient).close)
+            stack.push_async_callback(asyncio.to_thread, self.services.get(Tracing).close)
             await self._schedule()
             stop = asyncio.Event()
             tasks = [asyncio.create_task(self.sealer.run(stop), name="sealer")]
@@ -170,8 +176,11 @@ class Server:
             yield self
 
 
-def compose(settings: Settings) -> Server:
-    """Put a server together; nothing is opened yet. Raises ConfigError for settings that clash."""
+def compose(settings: Settings, *, tracing: Tracing | None = None) -> Server:
+    """Put a server together; nothing is opened yet. Raises ConfigError for settings that clash.
+
+    `tracing` is what the settings say unless it is given.
+    """
     failpoints.arm(settings.failpoint, production=settings.production)
     if settings.production and settings.auth.is_weak:
         raise ConfigError(
@@ -186,6 +195,10 @@ def compose(settings: Settings) -> Server:
         roles.add(module.product, module.roles)
         for kind in module.jobs:
             registry.add(kind)
+    tracing = tracing or tracing_of(settings.tracing)
+    services, hub = _services(settings, secrets, metrics, storage, tracing), Hub(storage)
+    metrics.watch_process()
+    metrics.gauge("sse_clients", "Open event streams").set_function(lambda: hub.clients)
     sealer = Sealer(
         storage,
         registry,
@@ -201,20 +214,24 @@ def compose(settings: Settings) -> Server:
         settings=settings,
         modules=modules,
         storage=storage,
-        services=_services(settings, secrets, metrics, storage),
+        services=services,
         registry=registry,
         roles=roles,
         metrics=metrics,
+        watcher=CallWatcher(JobMetrics(metrics), services.get(CallCounters)),
         sealer=sealer,
-        hub=Hub(storage),
+        hub=hub,
         auth=Auth(storage, settings, roles, jwt_key=secrets.jwt_key),
         secrets=secrets,
         link=link,
     )
 
 
-def _services(settings: Settings, secrets: Secrets, metrics: Metrics, storage: Storage) -> Services:
+def _services(
+    settings: Settings, secrets: Secrets, metrics: Metrics, storage: Storage, tracing: Tracing
+) -> Services:
     services = Services()
+    services.add(Tracing, tracing)
     services.add(Settings, settings)
     services.add(Secrets, secrets)
     services.add(Metrics, metrics)
@@ -223,7 +240,7 @@ def _services(settings: Settings, secrets: Secrets, metrics: Metrics, storage: S
     services.add(CpuPool, CpuPool())
     services.add(Measure, measure)
     services.add(Listenings, Listenings())
-    http = HttpClient(settings.http, metrics=metrics)
+    http = HttpClient(settings.http, metrics=metrics, tracing=tracing)
     services.add(HttpClient, http)
     blobs = LocalBlobs(settings.data_dir / "blobs")
     services.add(BlobStore, blobs)
@@ -233,6 +250,9 @@ def _services(settings: Settings, secrets: Secrets, metrics: Metrics, storage: S
     speech = get_stt_provider(settings.stt.provider, settings=settings.stt, http=http)
     services.add(STTProvider, speech)
     model = get_llm(settings.llm, http, fallbacks=_fallback_count(metrics))
+    if model is not None and tracing.on:
+        model = TracedLLM(model, tracing)
+    _show_limits(metrics, settings, speech, model)
     services.add(Analyst, Analyst(model, context_tokens=settings.llm.context_tokens))
     services.add(Knowledge, Knowledge.of(embedder, EmbeddedVectors(), model))
     if model is not None:
@@ -240,8 +260,19 @@ def _services(settings: Settings, secrets: Secrets, metrics: Metrics, storage: S
     return services
 
 
+def _show_limits(
+    metrics: Metrics, settings: Settings, speech: STTProvider, model: LLM | None
+) -> None:
+    text = "Calls that this process works with a provider at once"
+    limit = metrics.gauge("provider_limit", text, ["provider"])
+    if speech.name != "embedded":
+        limit.labels(speech.name).set(settings.stt.concurrency)
+    if model is not None:
+        limit.labels(model.name).set(settings.llm.concurrency)
+
+
 def _fallback_count(metrics: Metrics) -> Counter:
-    text = "answers of a model that stood in for another"
+    text = "Answers of a model that stood in for another"
     return metrics.counter("llm_fallbacks_total", text, ["asked", "answered"])
 
 
@@ -270,6 +301,8 @@ def create_app(server: Server, *, work: bool = True) -> FastAPI:
         docs_url="/docs",
         redoc_url=None,
         max_body_size=server.settings.server.max_body_bytes,
+        # its own spans would hold paths and queries, and so call ids and phones
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.settings = server.settings
     app.state.storage = server.storage
@@ -279,7 +312,8 @@ def create_app(server: Server, *, work: bool = True) -> FastAPI:
     app.state.limiter = Limiter(server.settings.limits)
     http_errors.install(app)
     app.add_middleware(EmbedHeaders, auth=server.auth)
-    app.add_middleware(TelemetryMiddleware, metrics=server.metrics)
+    tracing = server.services.get(Tracing)
+    app.add_middleware(TelemetryMiddleware, metrics=server.metrics, tracing=tracing)
 
     checks = HealthChecks()
     checks.add("database", _database_check(server))
@@ -299,6 +333,7 @@ def create_app(server: Server, *, work: bool = True) -> FastAPI:
 
     queue_depth = QueueDepth(server.metrics)
     pipeline = PipelineGauges(server.metrics, server.settings)
+    businesses = BusinessGauges(server.metrics, server.storage)
 
     @app.get(
         "/metrics",
@@ -311,6 +346,7 @@ def create_app(server: Server, *, work: bool = True) -> FastAPI:
         async with server.storage.read(None) as session:
             await queue_depth.refresh(session)
             await pipeline.refresh(session)
+        await businesses.refresh()
         return Response(server.metrics.render(), media_type=CONTENT_TYPE)
 
     reference.install(app)

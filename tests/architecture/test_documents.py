@@ -19,6 +19,14 @@ def test_the_settings_page_is_fresh() -> None:
     )
 
 
+def test_the_metrics_page_is_fresh() -> None:
+    made = runpy.run_path(str(ROOT / "scripts" / "metrics_page.py"))
+
+    assert (ROOT / "docs/reference/metrics.md").read_text() == made["page"](), (
+        "run scripts/metrics_page.py"
+    )
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
     for target in _LINK.findall(page.read_text()):

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 import tempfile
+import time
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ T = TypeVar("T")
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
-    for command in (serve, worker, migrate, routes, doctor, demo):
+    for command in (serve, worker, migrate, backup, restore, routes, doctor, demo):
         app.command()(command)
     app.command(name="add-user")(add_user)
 
@@ -78,8 +79,9 @@ def worker(
         list[str] | None, typer.Option(help="only this business; may be repeated")
     ] = None,
     metrics_port: Annotated[
-        int | None, typer.Option(help="serve /metrics of this process on 127.0.0.1")
+        int | None, typer.Option(help="serve /metrics of this process at this port")
     ] = None,
+    metrics_host: Annotated[str, typer.Option(help="the address of that port")] = "127.0.0.1",
 ) -> None:
     """Work the queues without serving HTTP; any number of these may run beside a server."""
     settings = Settings()
@@ -87,7 +89,8 @@ def worker(
     with starting():
         from locutory.cli.working import run_worker
     queues = [name for one in queue or () for name in one.split(",")]
-    run_async(run_worker(settings, queues=queues, bids=bid or (), metrics_port=metrics_port))
+    metrics_at = None if metrics_port is None else (metrics_host, metrics_port)
+    run_async(run_worker(settings, queues=queues, bids=bid or (), metrics_at=metrics_at))
 
 
 def migrate(
@@ -107,6 +110,37 @@ def migrate(
     if grant_to is not None:
         schema.grant(schema.async_url(url), grant_to)
     print(f"schema: {before or 'empty'} -> {schema.head()}")
+
+
+def backup(
+    to: Annotated[Path, typer.Argument(metavar="DIR", help="an empty folder, or one to make")],
+    with_keys: Annotated[
+        bool, typer.Option("--with-keys", help="also secrets.json: whoever has both reads all")
+    ] = False,
+) -> None:
+    """Copy database and recordings of a server that may go on meanwhile."""
+    from locutory.cli.backup import make_backup
+
+    began = time.monotonic()
+    made = make_backup(Settings(), to, with_keys=with_keys)
+    size, took_s = made.bytes / 1024**2, time.monotonic() - began
+    print(f"{made.files} files, {size:.1f} MB in {took_s:.1f} s: {to}")
+    if not with_keys:
+        print("without the keys: keep secrets.json, or LOCUTORY_CRYPTO__KEYS, apart from it")
+
+
+def restore(
+    backup: Annotated[Path, typer.Argument(metavar="DIR", help="what `locutory backup` made")],
+    force: Annotated[bool, typer.Option("--force", help="replace data that is there")] = False,
+    check: Annotated[bool, typer.Option("--check", help="only read the backup")] = False,
+) -> None:
+    """Make a backup the data of this server; every file is checked before anything is replaced."""
+    from locutory.cli.restore import check_backup, restore_backup
+
+    settings = Settings()
+    done = check_backup(backup) if check else restore_backup(settings, backup, force=force)
+    told = f"{done.files} files of {done.made_at:%Y-%m-%d %H:%M} UTC, schema {done.revision}"
+    print(f"whole: {told}" if check else f"restored into {settings.data_dir}: {told}")
 
 
 def add_user(
@@ -131,11 +165,13 @@ def routes() -> None:
         print("\n".join(route_lines(create_app(compose(settings)))))
 
 
-def doctor() -> None:
-    """Say in one screen what works, what is degraded, and which setting would mend it."""
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="print the findings as JSON")] = False,
+) -> None:
+    """Say what works, what is degraded, and which setting would mend it; 1 if something must be."""
     from locutory.cli.doctor import examine
 
-    sys.exit(asyncio.run(examine(Settings())))
+    sys.exit(asyncio.run(examine(as_json=as_json)))
 
 
 def demo(

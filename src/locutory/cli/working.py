@@ -19,13 +19,13 @@ async def run_worker(
     *,
     queues: Sequence[str] = (),
     bids: Sequence[str] = (),
-    metrics_port: int | None = None,
+    metrics_at: tuple[str, int] | None = None,
     continuous: bool = True,
 ) -> int:
     """Work until told to stop, or until nothing is left to run; return how many runs that took.
 
-    Without `queues` all, without `bids` those of everybody; `metrics_port` serves /metrics of this
-    process on the loopback address. Raises InvalidError for an unknown queue, TenantNotFound.
+    Without `queues` all, without `bids` those of everybody; `metrics_at` (address, port) serves
+    /metrics of this process. Raises InvalidError for an unknown queue, TenantNotFound.
     """
     server = compose(settings)
     unknown = sorted(set(queues) - set(server.registry.queues))
@@ -33,8 +33,8 @@ async def run_worker(
         known = ", ".join(sorted(server.registry.queues))
         raise InvalidError(f"there is no queue {unknown[0]}; there are {known}")
     serving = None
-    if metrics_port is not None:
-        serving, _ = start_http_server(metrics_port, "127.0.0.1", server.metrics.registry)
+    if metrics_at is not None:
+        serving, _ = start_http_server(metrics_at[1], metrics_at[0], server.metrics.registry)
     everything = continuous and not queues and not bids
     try:
         async with server.running(work=everything):

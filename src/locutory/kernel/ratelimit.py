@@ -108,7 +108,7 @@ class Limiter:
         """Raises ConfigError on a rate or a storage address that cannot be read."""
         rates = settings.model_dump(exclude={"storage"})
         self._rates = {group: _rate(group, text) for group, text in rates.items()}
-        self._strategy = _strategy(settings.storage)
+        self.strategy = _strategy(settings.storage)
 
     async def hit(self, group: str, principal: str) -> dict[str, str]:
         """Count one request; returns the headers of its answer. Raises RateExceededError.
@@ -117,8 +117,8 @@ class Limiter:
         """
         rate = self._rates.get(group, self._rates[DEFAULT])
         try:
-            passed = await self._strategy.hit(rate, group, principal)
-            window = await self._strategy.get_window_stats(rate, group, principal)
+            passed = await self.strategy.hit(rate, group, principal)
+            window = await self.strategy.get_window_stats(rate, group, principal)
         except StorageError as error:
             get_logger().warning("rate limits cannot be counted", reason=str(error))
             return {}
@@ -131,6 +131,14 @@ class Limiter:
         if not passed:
             raise RateExceededError(headers=headers, retry_after=max(math.ceil(reset_s), 1))
         return headers
+
+
+async def store_answers(settings: LimitSettings) -> bool:
+    """Whether rates can be counted now. Raises ConfigError as `Limiter` does."""
+    strategy = Limiter(settings).strategy
+    if not isinstance(strategy, MovingWindowRateLimiter):
+        return True
+    return bool(await strategy.storage.check())
 
 
 def _rate(group: str, text: str) -> RateLimitItem:

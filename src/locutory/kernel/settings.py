@@ -264,6 +264,17 @@ class PriceSettings(BaseModel):
     )
 
 
+class TracingSettings(BaseModel):
+    """Spans for OpenTelemetry; the extra `otel` sends them."""
+
+    endpoint: str | None = Field(
+        default=None,
+        description="base address of an OTLP collector by HTTP, as `http://127.0.0.1:4318`;"
+        " unset: off",
+    )
+    sample: float = Field(default=1.0, ge=0, le=1, description="share of traces that are kept")
+
+
 class Settings(BaseSettings):
     """All settings of a server."""
 
@@ -292,6 +303,7 @@ class Settings(BaseSettings):
     llm: LlmSettings = LlmSettings()
     pipeline: PipelineSettings = PipelineSettings()
     prices: PriceSettings = PriceSettings()
+    tracing: TracingSettings = TracingSettings()
 
     @cached_property
     def database_url(self) -> str:

@@ -122,7 +122,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule()
     def reap(self) -> None:
-        for job in self.kernel(lambda tx: housekeeping.reap(tx, MAX_LOST)):
+        for job in self.kernel(lambda tx: housekeeping.reap(tx, MAX_LOST))[1]:
 
             async def bury(tx: Session, job: Claimed = job) -> None:
                 at_ms = await queue.clock_ms(tx)

@@ -24,6 +24,7 @@ from locutory.kernel.http.replies import (
 from locutory.kernel.http.retry import retrying
 from locutory.kernel.settings import HttpSettings
 from locutory.kernel.telemetry.metrics import Metrics
+from locutory.kernel.telemetry.tracing import Tracing
 
 if TYPE_CHECKING:
     import aiohttp
@@ -69,11 +70,12 @@ class HttpClient:
         *,
         resolve: "Resolve | None" = None,
         metrics: Metrics | None = None,
+        tracing: Tracing | None = None,
         clock: Clock = utc_now,
         rng: Random | None = None,
     ) -> None:
         """`resolve` replaces the system's name service for tenants' addresses."""
-        self._metrics = _OutboundMetrics(metrics or Metrics())
+        self._metrics = _OutboundMetrics(metrics or Metrics(), tracing or Tracing())
         self.gate = Gate(settings.allow_private_hosts)
         self._settings = settings
         self._resolve = resolve
@@ -288,16 +290,23 @@ class HttpClient:
 class _OutboundMetrics:
     """What is counted about calls to the outside; `provider` is the engine's name."""
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, tracing: Tracing) -> None:
         labels = ("provider",)
-        self._inflight = metrics.gauge("provider_inflight", "Calls under way", labels)
+        self._tracing = tracing
+        self._inflight = metrics.gauge(
+            "provider_inflight", "Calls to the outside under way", labels
+        )
         self._breakers = metrics.gauge(
-            "provider_breaker_state", "0 closed, 1 half open, 2 open", labels
+            "provider_breaker_state", "Whether it is left alone: 0 no, 1 half open, 2 yes", labels
         )
         self._calls = metrics.counter(
-            "outbound_requests_total", "Calls ended, by error class", ("provider", "result")
+            "outbound_requests_total",
+            "Calls to the outside, `ok` or by class of error",
+            ("provider", "result"),
         )
-        self._seconds = metrics.histogram("outbound_duration_seconds", "Time of a call", labels)
+        self._seconds = metrics.histogram(
+            "outbound_duration_seconds", "Time of a call to the outside", labels
+        )
 
     def watch(self, engine: str, breaker: Breaker) -> None:
         self._breakers.labels(engine).set_function(lambda: _STATE_NUMBER[breaker.state])
@@ -309,7 +318,8 @@ class _OutboundMetrics:
         inflight = self._inflight.labels(engine)
         inflight.inc()
         try:
-            yield
+            with self._tracing.span(f"call {engine}", **{"locutory.provider": engine}):
+                yield
             result = "ok"
         except LocutoryError as error:
             result = error.cls.value

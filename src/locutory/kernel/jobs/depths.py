@@ -65,6 +65,7 @@ _MEANS = text(
     "WHERE (state = 'done' OR state = 'cancelled') AND finished_ms >= :since "
     "AND started_ms IS NOT NULL GROUP BY queue"
 )
+_RUNNING = text("SELECT queue, count(*) FROM kernel_job WHERE state = 'running' GROUP BY queue")
 _TOTALS = text(
     "SELECT queue, count(*), min(run_at_ms) FROM kernel_job WHERE state = 'queued' GROUP BY queue"
 )
@@ -140,6 +141,12 @@ async def totals(session: Session) -> dict[str, Total]:
     now = await clock_ms(session)
     rows = await session.execute(_TOTALS, execution_options=FENCED)
     return {name: Total(count, max(0, now - oldest) / 1000) for name, count, oldest in rows}
+
+
+async def running(session: Session) -> dict[str, int]:
+    """How many jobs of each queue run now, of all tenants."""
+    rows = await session.execute(_RUNNING, execution_options=FENCED)
+    return dict(rows.all())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -82,13 +82,13 @@ _FORGET = text(
 )
 
 
-async def reap(tx: Session, max_lost: int) -> list[Claimed]:
-    """Queue again what vanished workers held; return those that have vanished too often."""
+async def reap(tx: Session, max_lost: int) -> tuple[int, list[Claimed]]:
+    """Queue again what vanished workers held; how many, and those that vanished too often."""
     at_ms = await queue.clock_ms(tx)
     rows = await tx.execute(
         _EXPIREDS[tx.get_bind().dialect.name], {"now": at_ms}, execution_options=FENCED
     )
-    poisoned = []
+    again, poisoned = 0, []
     for row in rows.all():
         job = Claimed(**row._asdict())
         if job.lost + 1 >= max_lost:
@@ -100,7 +100,8 @@ async def reap(tx: Session, max_lost: int) -> list[Claimed]:
         await queue.end(
             tx, job, state=JobState.QUEUED, at_ms=at_ms, failure=lost, lost=job.lost + 1
         )
-    return poisoned
+        again += 1
+    return again, poisoned
 
 
 async def still_expired(tx: Session, job: Claimed, at_ms: int) -> bool:

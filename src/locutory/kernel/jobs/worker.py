@@ -12,11 +12,13 @@ import random
 import socket
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any, TypeVar
 from uuid import UUID
 
 import structlog
+from opentelemetry.trace import Span, SpanKind
 
 from locutory.kernel.db.database import Database, Storage, WriteFn
 from locutory.kernel.db.session import Session
@@ -36,14 +38,17 @@ from locutory.kernel.jobs.contract import (
 )
 from locutory.kernel.jobs.fairness import FairShare, Share
 from locutory.kernel.jobs.policy import Verdict, classify, decide
+from locutory.kernel.jobs.watching import Unwatched, Watcher
 from locutory.kernel.services import Services
 from locutory.kernel.settings import JobSettings
+from locutory.kernel.telemetry.tracing import Tracing
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 _GATES_FRESH_MS = 1000
 _PROMOTE_EVERY_MS = 20
+_LEASE_LOST = "lease lost"
 
 
 class Context:
@@ -111,9 +116,10 @@ class Worker:
         tenants: frozenset[UUID] | None = None,
         services: Services | None = None,
         rng: random.Random | None = None,
-        on_end: Callable[[Claimed, str, float], None] | None = None,
+        watcher: Watcher | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
-        """`on_end(job, outcome, seconds)` is told of every run, for metrics.
+        """`watcher` is told of every run; each is a span of `tracing`.
 
         Jobs of other `tenants` than these are left to other workers; None takes everybody's.
         """
@@ -126,7 +132,8 @@ class Worker:
         self._kernel = storage.database()
         self._registry = registry
         self._rng = rng or random.Random()
-        self._on_end = on_end
+        self._watcher = watcher or Unwatched()
+        self._tracing = tracing or Tracing()
         self._lease_ms = int(self.settings.lease_s * 1000)
         self._running: dict[UUID, tuple[Context, asyncio.Task[None]]] = {}
         self._ended: list[tuple[Claimed, Next]] = []
@@ -366,16 +373,17 @@ class Worker:
         )
         try:
             kind = self._registry.get(job.kind)
-            async with asyncio.timeout(self._share(job).timeout_s or kind.timeout_s):
-                following = await kind.handler(context)
+            with self._span(job):
+                async with asyncio.timeout(self._share(job).timeout_s or kind.timeout_s):
+                    following = await kind.handler(context)
             if not context.finished:
                 self._ended.append((job, following))
         except LeaseLost:
             outcome = "lost"
             log.warning("lease lost", attempt=job.token)
         except asyncio.CancelledError as error:
-            outcome = "cancelled"
             reason = error.args[0] if error.args else ""
+            outcome = "lost" if reason == _LEASE_LOST else "cancelled"
             await self._survive(lambda: self._give_up(job, reason), None)
         except Exception as error:
             cause, failure = error, classify(error)
@@ -385,13 +393,20 @@ class Worker:
             del self._running[job.id]
             self._held[job.queue][job.tenant_id] -= 1
             self._backfill[job.queue] -= job.priority >= Priority.BACKFILL
-            if self._on_end is not None:
-                self._on_end(job, outcome, loop.time() - began)
+            self._watcher.ended(job, outcome, loop.time() - began)
             self._wake.set()
+
+    def _span(self, job: Claimed) -> AbstractContextManager[Span]:
+        about: dict[str, str | int] = {
+            "locutory.job_id": str(job.id),
+            "locutory.stage": job.queue,
+            "locutory.attempt": job.attempts + 1,
+        }
+        return self._tracing.root(f"job {job.kind}", job.correlation_id, SpanKind.CONSUMER, **about)
 
     async def _give_up(self, job: Claimed, reason: str) -> None:
         """Cancelled by a person, or given back at shutdown; a lost lease is nobody's to end."""
-        if reason == "lease lost":
+        if reason == _LEASE_LOST:
             log.warning("lease lost", attempt=job.token)
             return
         state = JobState.CANCELLED if reason == "requested" else JobState.QUEUED
@@ -442,6 +457,8 @@ class Worker:
             return decision.verdict
 
         verdict = await self._storage.database(tenant_id).write(store)
+        if verdict is not None:
+            self._watcher.failed(job, failure, verdict)
         if verdict is Verdict.BLOCK:
             self._gates.closed.add((job.tenant_id, job.queue))
         log.warning(
@@ -482,14 +499,16 @@ class Worker:
             if id_ not in ours:
                 if any(job.id == id_ for job, _ in self._ended):
                     continue
-                running[1].cancel("lease lost")
+                running[1].cancel(_LEASE_LOST)
             elif ours[id_]:
                 running[1].cancel("requested")
 
     async def _house(self) -> None:
-        for job in await self._kernel.write(
+        again, poisoned = await self._kernel.write(
             lambda tx: housekeeping.reap(tx, self.settings.max_lost)
-        ):
+        )
+        self._watcher.lost(again + len(poisoned))
+        for job in poisoned:
             await self._bury(job)
         await self._kernel.write(lambda tx: housekeeping.run_schedules(tx, self._registry))
         await self._kernel.write(
@@ -502,12 +521,14 @@ class Worker:
         tenant_id = None if job.tenant_id == KERNEL else job.tenant_id
         failure = housekeeping.POISONED
 
-        async def store(tx: Session) -> None:
+        async def store(tx: Session) -> bool:
             at_ms = await queue.clock_ms(tx)
             if not await housekeeping.still_expired(tx, job, at_ms):
-                return
+                return False
             if kind is not None and kind.on_dead is not None:
                 await kind.on_dead(tx, job, failure)
             await queue.end(tx, job, state=JobState.DEAD, at_ms=at_ms, failure=failure)
+            return True
 
-        await self._storage.database(tenant_id).write(store)
+        if await self._storage.database(tenant_id).write(store):
+            self._watcher.failed(job, failure, Verdict.DEAD)

@@ -1,6 +1,7 @@
 """Metrics in Prometheus' form. Each is declared where it is counted, with the seed's name."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Final, TypeVar
 
@@ -10,6 +11,7 @@ from prometheus_client import (
     Counter,
     Gauge,
     Histogram,
+    ProcessCollector,
     disable_created_metrics,
     generate_latest,
 )
@@ -42,6 +44,16 @@ class LabelCap:
         return label
 
 
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A metric as it was declared; `kind` is counter, gauge or histogram."""
+
+    name: str
+    kind: str
+    labels: tuple[str, ...]
+    text: str
+
+
 class Metrics:
     """One registry per app, so that two apps in one process do not count for each other.
 
@@ -50,7 +62,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._declared: dict[str, tuple[MetricWrapperBase, tuple[str, ...]]] = {}
+        self._declared: dict[str, tuple[MetricWrapperBase, Described]] = {}
         self._bids = LabelCap()
 
     def counter(self, name: str, text: str, labels: Sequence[str] = ()) -> Counter:
@@ -58,12 +70,12 @@ class Metrics:
         if not name.endswith("_total"):
             raise ValueError(f"counter {name!r} does not end in _total")
         make = partial(Counter, name, text, labels, registry=self.registry)
-        return self._declare(Counter, name, labels, make)
+        return self._declare(Counter, Described(name, "counter", tuple(labels), text), make)
 
     def gauge(self, name: str, text: str, labels: Sequence[str] = ()) -> Gauge:
         """A value that goes up and down."""
         make = partial(Gauge, name, text, labels, registry=self.registry)
-        return self._declare(Gauge, name, labels, make)
+        return self._declare(Gauge, Described(name, "gauge", tuple(labels), text), make)
 
     def histogram(
         self,
@@ -75,23 +87,31 @@ class Metrics:
     ) -> Histogram:
         """A distribution; `name` ends in its unit, seconds mostly."""
         make = partial(Histogram, name, text, labels, registry=self.registry, buckets=buckets)
-        return self._declare(Histogram, name, labels, make)
+        return self._declare(Histogram, Described(name, "histogram", tuple(labels), text), make)
 
     def bid(self, bid: str) -> str:
         """The value of a `bid` label: a business, or `other` beyond the first 200."""
         return self._bids.value(bid)
 
+    def watch_process(self) -> None:
+        """Add what the system says of this process: `process_*`, such as its memory."""
+        ProcessCollector(registry=self.registry)
+
+    def described(self) -> list[Described]:
+        """What is declared so far, by name."""
+        return [self._declared[name][1] for name in sorted(self._declared)]
+
     def render(self) -> bytes:
         """All metrics in the text format, for `GET /metrics` with CONTENT_TYPE."""
         return generate_latest(self.registry)
 
-    def _declare(self, kind: type[M], name: str, labels: Sequence[str], make: Callable[[], M]) -> M:
-        known = self._declared.get(name)
+    def _declare(self, kind: type[M], as_: Described, make: Callable[[], M]) -> M:
+        known = self._declared.get(as_.name)
         if known is None:
             metric = make()
-            self._declared[name] = (metric, tuple(labels))
+            self._declared[as_.name] = (metric, as_)
             return metric
-        found, found_labels = known
-        if not isinstance(found, kind) or found_labels != tuple(labels):
-            raise ValueError(f"metric {name!r} is declared in another form elsewhere")
+        found, described = known
+        if not isinstance(found, kind) or described.labels != as_.labels:
+            raise ValueError(f"metric {as_.name!r} is declared in another form elsewhere")
         return found

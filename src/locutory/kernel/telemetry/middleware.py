@@ -7,12 +7,14 @@ import re
 import time
 from collections.abc import Callable
 
+from opentelemetry.trace import Span, SpanKind
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from locutory.kernel.ids import new_id
 from locutory.kernel.telemetry.logs import bound, get_logger
 from locutory.kernel.telemetry.metrics import Metrics
+from locutory.kernel.telemetry.tracing import Tracing
 
 CORRELATION_HEADER = "X-Correlation-Id"
 UNMATCHED = "unmatched"
@@ -28,11 +30,13 @@ class TelemetryMiddleware:
         app: ASGIApp,
         *,
         metrics: Metrics,
+        tracing: Tracing | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         """`clock` gives seconds that never go back."""
         self._app = app
         self._clock = clock
+        self._tracing = tracing or Tracing()
         labels = ("method", "route", "status")
         self._requests = metrics.counter("http_requests_total", "Requests answered", labels)
         self._seconds = metrics.histogram(
@@ -50,10 +54,12 @@ class TelemetryMiddleware:
             if scope["type"] == "websocket":
                 await self._app(scope, receive, send)
             else:
-                await self._observe(scope, receive, send, correlation_id)
+                method = _method(scope)
+                with self._tracing.root(method, correlation_id, SpanKind.SERVER) as span:
+                    await self._observe(scope, receive, send, correlation_id, span)
 
     async def _observe(
-        self, scope: Scope, receive: Receive, send: Send, correlation_id: str
+        self, scope: Scope, receive: Receive, send: Send, correlation_id: str, span: Span
     ) -> None:
         status = 500
         began = self._clock()
@@ -72,6 +78,10 @@ class TelemetryMiddleware:
             method, route = _method(scope), route_template(scope)
             self._requests.labels(method, route, str(status)).inc()
             self._seconds.labels(method, route).observe(took_s)
+            span.update_name(f"{method} {route}")
+            span.set_attribute("http.request.method", method)
+            span.set_attribute("http.route", route)
+            span.set_attribute("http.response.status_code", status)
             get_logger().info(
                 "request",
                 method=method,

@@ -190,6 +190,18 @@ async def test_a_matched_moment_is_told(house: House) -> None:
     assert orjson.loads(house.receiver.got[0][1])["data"]["rule"] == "slow"
 
 
+async def test_deliveries_are_counted_by_how_they_ended(house: House) -> None:
+    await house.hook("call.done")
+    house.receiver.answers += [500]
+
+    await house.call("c-1")
+    await house.settle()
+    page = (await house.admin.client.get("/metrics")).text
+
+    assert 'notify_deliveries_total{result="failed"} 1.0' in page
+    assert 'notify_deliveries_total{result="ok"} 1.0' in page
+
+
 async def test_a_receiver_that_fails_is_tried_again_with_the_same_bytes(house: House) -> None:
     hook = await house.hook("call.done")
     house.receiver.answers += [500, 503]

@@ -53,6 +53,7 @@ from locutory.products.calls.notices.schemas import (
     WebhookUpdate,
 )
 from locutory.products.calls.notices.signing import EVENT_ID, SIGNATURE, new_secret, signature
+from locutory.products.calls.records.counting import CallCounters
 
 _MOST_WEBHOOKS = 50
 _MOST_UNREAD = 100
@@ -142,6 +143,7 @@ def _body(event_id: UUID, item: Told) -> bytes:
 
 async def deliver(ctx: Context) -> None:
     """Send one delivery. Raises what the address or the network failed with, for the retries."""
+    counters = ctx.services.get(CallCounters)
     async with ctx.db.read() as session:
         row = await queries.delivery(session, UUID(ctx.payload["delivery_id"]))
         if row is None or row.state == DeliveryState.OK:
@@ -149,6 +151,7 @@ async def deliver(ctx: Context) -> None:
         hook = await session.scalar(select(Webhook).where(Webhook.id == row.webhook_id))
     if hook is None or not hook.active:
         await ctx.finish(lambda tx: _noted(tx, row.id, state=DeliveryState.SKIPPED))
+        counters.delivered("skipped")
         return
     secrets = ctx.services.get(Secrets)
     began = time.monotonic()
@@ -159,6 +162,7 @@ async def deliver(ctx: Context) -> None:
     except LocutoryError as error:
         took, words = _ms_since(began), f"{error.code}: {error.detail}"
         await ctx.write(lambda tx: _failed(tx, row, took, words))
+        counters.delivered("failed")
         raise
 
     async def done(tx: Session) -> None:
@@ -174,6 +178,7 @@ async def deliver(ctx: Context) -> None:
             await tx.execute(update(Webhook).where(Webhook.id == hook.id).values(failures=0))
 
     await ctx.finish(done)
+    counters.delivered("ok")
 
 
 async def _send(

@@ -1,10 +1,17 @@
 """What is counted of calls, by the seed's names (calls seed, section 9)."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from locutory.kernel.auth import queries as tenants
 from locutory.kernel.db import Storage
+from locutory.kernel.jobs import Claimed, Failure
+from locutory.kernel.jobs.metrics import JobMetrics
+from locutory.kernel.jobs.policy import Verdict
 from locutory.kernel.telemetry.metrics import Metrics
+from locutory.products.calls.records.contract import Stage
 
 
 class CallCounters:
@@ -22,8 +29,19 @@ class CallCounters:
             "calls_analyzed_total", "Calls analysed", ("bid", "result")
         )
         self._skipped = metrics.counter("calls_skipped_total", "Calls not worked", ("reason",))
+        self._failed = metrics.counter(
+            "calls_failed_total", "Calls that a stage gave up on", ("stage", "code")
+        )
+        self._overhead = metrics.histogram(
+            "orchestration_overhead_seconds",
+            "Time of a stage without its engine: fetching, decoding, reading, writing",
+            ("stage",),
+        )
         self._stt = metrics.histogram(
             "stt_duration_seconds", "Time of the speech engine", ("provider", "model")
+        )
+        self._audio = metrics.counter(
+            "stt_audio_seconds_total", "Audio that a speech engine heard", ("provider",)
         )
         self._resubmits = metrics.counter(
             "stt_resubmits_total", "Calls submitted to a speech provider again", ("provider",)
@@ -31,11 +49,24 @@ class CallCounters:
         self._llm = metrics.histogram(
             "llm_duration_seconds", "Time of the language model", ("provider", "model", "agent")
         )
+        self._tokens = metrics.counter(
+            "llm_tokens_total", "Tokens of agents' prompts (in) and answers (out)", ("dir",)
+        )
+        self._cache = metrics.counter(
+            "llm_cache_requests_total", "Agents' answers by whether they were known", ("result",)
+        )
+        self._cost = metrics.counter(
+            "cost_micros_total", "Cost of engines in millionths of the currency", ("kind",)
+        )
         self._degraded = metrics.counter(
             "agent_degraded_total", "Answers of a weaker engine than configured", ("agent",)
         )
         self._evidence = metrics.counter(
             "evidence_checks_total", "Judgements whose evidence was checked", ("result",)
+        )
+
+        self._deliveries = metrics.counter(
+            "notify_deliveries_total", "Attempts to bring news to a webhook", ("result",)
         )
 
     async def synced(self, tenant_id: UUID, source: str, count: int) -> None:
@@ -47,22 +78,46 @@ class CallCounters:
         """A call is not worked, for this reason."""
         self._skipped.labels(reason).inc()
 
+    def failed(self, stage: str, code: str) -> None:
+        """A stage gave up on a call."""
+        self._failed.labels(stage, code).inc()
+
+    def overhead(self, stage: str, stage_s: float, engine_s: float) -> None:
+        """A stage took so long, of that its engine."""
+        self._overhead.labels(stage).observe(max(0.0, stage_s - engine_s))
+
     async def transcribed(self, tenant_id: UUID, engine: str, seconds: float, result: str) -> None:
         """A call has its transcript; `engine` is `provider/model`."""
         provider, _, model = engine.partition("/")
         self._transcribed.labels(await self._bid(tenant_id), provider, result).inc()
         self._stt.labels(provider, model).observe(seconds)
 
+    async def unheard(self, tenant_id: UUID, provider: str) -> None:
+        """A speech engine failed on a call; the attempt may be followed by another one."""
+        self._transcribed.labels(await self._bid(tenant_id), provider, "error").inc()
+
+    def heard(self, provider: str, audio_s: float, cost_micros: int) -> None:
+        """A speech engine heard so much."""
+        self._audio.labels(provider).inc(audio_s)
+        self._cost.labels("stt").inc(cost_micros)
+
     def resubmitted(self, provider: str) -> None:
         """A call's job at a provider ended without words, and another one was opened."""
         self._resubmits.labels(provider).inc()
 
-    async def analyzed(self, tenant_id: UUID, meta: dict[str, dict[str, object]]) -> None:
+    async def analyzed(
+        self, tenant_id: UUID, meta: Mapping[str, Mapping[str, Any]], cost_micros: int
+    ) -> None:
         """A call has its analysis; `meta` is what each agent said of itself."""
         degraded = any(agent["degraded"] for agent in meta.values())
         result = "degraded" if degraded else "ok"
         self._analyzed.labels(await self._bid(tenant_id), result).inc()
+        self._cost.labels("llm").inc(cost_micros)
         for key, agent in meta.items():
+            self._tokens.labels("in").inc(agent["tokens_in"] or 0)
+            self._tokens.labels("out").inc(agent["tokens_out"] or 0)
+            if agent["source"] in ("llm", "cache"):
+                self._cache.labels("hit" if agent["cached"] else "miss").inc()
             if agent["degraded"]:
                 self._degraded.labels(key).inc()
             if agent["evidence_ok"] is not None:
@@ -72,6 +127,10 @@ class CallCounters:
                 seconds = float(str(agent["latency_ms"])) / 1000
                 self._llm.labels(provider, model, key).observe(seconds)
 
+    def delivered(self, result: str) -> None:
+        """News went to a webhook, or not: ok, failed, skipped."""
+        self._deliveries.labels(result).inc()
+
     async def _bid(self, tenant_id: UUID) -> str:
         slug = self._slugs.get(tenant_id)
         if slug is None:
@@ -79,3 +138,25 @@ class CallCounters:
                 tenant = await tenants.find_tenant_by_id(session, tenant_id)
             slug = self._slugs[tenant_id] = "" if tenant is None else tenant.slug
         return self._metrics.bid(slug)
+
+
+@dataclass(frozen=True, slots=True)
+class CallWatcher:
+    """Counts runs of jobs, and calls that a stage gave up on."""
+
+    jobs: JobMetrics
+    calls: CallCounters
+
+    def ended(self, job: Claimed, outcome: str, seconds: float) -> None:
+        """See `Watcher`."""
+        self.jobs.ended(job, outcome, seconds)
+
+    def failed(self, job: Claimed, failure: Failure, verdict: Verdict) -> None:
+        """See `Watcher`."""
+        self.jobs.failed(job, failure, verdict)
+        if verdict is Verdict.DEAD and job.queue in list(Stage):
+            self.calls.failed(job.queue, failure.code)
+
+    def lost(self, leases: int) -> None:
+        """See `Watcher`."""
+        self.jobs.lost(leases)

@@ -1,5 +1,7 @@
 """From a transcript to judgements: the agents run, their evidence is checked, one commit."""
 
+import time
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -15,6 +17,7 @@ from locutory.kernel.settings import Settings
 from locutory.products.calls.agents.material import find_material
 from locutory.products.calls.findings import service as findings
 from locutory.products.calls.pipeline.contract import INDEX, NO_SPEECH
+from locutory.products.calls.pipeline.models import CallUsage
 from locutory.products.calls.pipeline.queries import configured
 from locutory.products.calls.pipeline.service.runs import call_of, note_run, overrides, run_no
 from locutory.products.calls.pipeline.service.spending import agents_use, require_budget
@@ -40,7 +43,7 @@ async def analyze(ctx: Context) -> None:
     A call that is to be judged `again` has an analysis, which stays as an earlier version; agents
     that are not named keep their results in the new one.
     """
-    began = utc_now()
+    began, began_s = utc_now(), time.monotonic()
     again = ctx.payload.get("again")
     async with ctx.db.read() as session:
         record = await queries.get_by_id(session, call_of(ctx.job))
@@ -83,7 +86,10 @@ async def analyze(ctx: Context) -> None:
     await ctx.finish(save, following)
     failpoint("calls.analysis.saved")
     ran = {key: one for key, one in judged.meta.items() if only is None or key in only}
-    await ctx.services.get(CallCounters).analyzed(record.tenant_id, ran)
+    counters = ctx.services.get(CallCounters)
+    await counters.analyzed(record.tenant_id, ran, _use(ctx, judged, ran).cost_micros)
+    took_s = time.monotonic() - began_s
+    counters.overhead(Stage.ANALYZE, took_s, judged.engine_ms / 1000)
 
 
 def _waits(record: CallRecord, again: dict[str, Any] | None) -> bool:
@@ -133,16 +139,7 @@ async def _save(
         engine=judged.engine,
         engine_ms=judged.engine_ms,
     )
-    tx.add(
-        agents_use(
-            record.id,
-            run_no(ctx),
-            judged.meta,
-            engine=judged.engine,
-            degraded=judged.degraded,
-            prices=ctx.services.get(Settings).prices,
-        )
-    )
+    tx.add(_use(ctx, judged, judged.meta))
     await tx.flush()
     await store_engine_score(tx, record, template, judged.blob.get("quality"))
     await mark_stale(tx, record.id)
@@ -163,6 +160,18 @@ async def _save(
         ),
     )
     return record
+
+
+def _use(ctx: Context, judged: Judged, meta: Mapping[str, Mapping[str, Any]]) -> CallUsage:
+    """What the agents of `meta` used."""
+    return agents_use(
+        call_of(ctx.job),
+        run_no(ctx),
+        meta,
+        engine=judged.engine,
+        degraded=judged.degraded,
+        prices=ctx.services.get(Settings).prices,
+    )
 
 
 def _short(summary: dict[str, Any] | None) -> str | None:

@@ -26,6 +26,7 @@ from locutory.kernel.failpoints import failpoint
 from locutory.kernel.jobs import Context
 from locutory.kernel.scratch import work_folder
 from locutory.kernel.settings import Settings
+from locutory.kernel.telemetry.tracing import Tracing
 from locutory.products.calls.pipeline import queries
 from locutory.products.calls.pipeline.models import SpeechJob
 from locutory.products.calls.pipeline.service.runs import overrides
@@ -44,12 +45,14 @@ async def hear(
     A job that the call has at the provider already is collected, whoever opened it.
     """
     async with _parts(ctx, record, engine, sound, path) as parts:
+        call = f"transcribe {engine.name}"
         request = STTRequest(
             call_ref=str(record.id), parts=parts, language_hint=overrides(ctx).get("language")
         )
-        if isinstance(engine, ResumableSTT):
-            return await _by_job(ctx, record, engine, request)
-        return await engine.transcribe(request)
+        with ctx.services.get(Tracing).span(call, **{"locutory.provider": engine.name}):
+            if isinstance(engine, ResumableSTT):
+                return await _by_job(ctx, record, engine, request)
+            return await engine.transcribe(request)
 
 
 @asynccontextmanager

@@ -23,7 +23,7 @@ from locutory.kernel.clock import utc_now
 from locutory.kernel.cpu import CpuPool
 from locutory.kernel.crypto import Aad, Secrets
 from locutory.kernel.db import Session
-from locutory.kernel.errors import InputError
+from locutory.kernel.errors import EngineError, InputError
 from locutory.kernel.events import emit
 from locutory.kernel.failpoints import failpoint
 from locutory.kernel.jobs import Context, JobSpec
@@ -84,7 +84,7 @@ class Words:
 
 async def transcribe(ctx: Context) -> None:
     """Run the stage for one call. Running it again for the same call changes nothing."""
-    began = utc_now()
+    began, began_s = utc_now(), time.monotonic()
     async with ctx.db.read() as session:
         record = await queries.get_by_id(session, call_of(ctx.job))
         config = (await configured(session)).config
@@ -125,10 +125,7 @@ async def transcribe(ctx: Context) -> None:
     )
     await ctx.finish(lambda tx: _save(tx, ctx, draft, began, epoch=record.epoch), following)
     failpoint("calls.transcript.saved")
-    counted = "ok" if draft.transcript.has_words else "no_words"
-    await ctx.services.get(CallCounters).transcribed(
-        record.tenant_id, words.engine, words.engine_ms / 1000, counted
-    )
+    await _count(ctx, record, draft, time.monotonic() - began_s)
 
 
 async def _listen(ctx: Context, path: Path) -> Sound | None:
@@ -172,7 +169,11 @@ async def _words(ctx: Context, record: CallRecord, sound: Sound | None, path: Pa
             flags=sidecar,
         )
     began = time.monotonic()
-    result = await hear(ctx, record, engine, sound, path)
+    try:
+        result = await hear(ctx, record, engine, sound, path)
+    except EngineError:
+        await ctx.services.get(CallCounters).unheard(record.tenant_id, engine.name)
+        raise
     flags = sidecar
     if EMPTY_TRANSCRIPT in result.warnings and sound is not None:
         result = replace(result, segments=sound.heard.segments)
@@ -410,6 +411,8 @@ async def _skip(
     unwanted = JobSpec(kind=DROP_FILES, payload={"call_id": str(call_of(ctx.job))})
     await ctx.finish(store, unwanted if why == NO_CONSENT else None)
     ctx.services.get(CallCounters).skipped(why)
+    if draft is not None:
+        _count_use(ctx, draft)
 
 
 def _use(ctx: Context, draft: Draft) -> CallUsage:
@@ -422,6 +425,21 @@ def _use(ctx: Context, draft: Draft) -> CallUsage:
         paid=words.origin is Source.STT,
         prices=ctx.services.get(Settings).prices,
     )
+
+
+async def _count(ctx: Context, record: CallRecord, draft: Draft, took_s: float) -> None:
+    words, counters = draft.words, ctx.services.get(CallCounters)
+    result = "ok" if draft.transcript.has_words else "no_words"
+    engine_s = words.engine_ms / 1000
+    await counters.transcribed(record.tenant_id, words.engine, engine_s, result)
+    counters.overhead(Stage.TRANSCRIBE, took_s, engine_s)
+    _count_use(ctx, draft)
+
+
+def _count_use(ctx: Context, draft: Draft) -> None:
+    if draft.words.origin is not Source.SIDECAR:
+        use, provider = _use(ctx, draft), draft.words.result.provider
+        ctx.services.get(CallCounters).heard(provider, use.audio_ms / 1000, use.cost_micros)
 
 
 def _changed(record: CallRecord) -> CallStatusChanged:
