@@ -19,6 +19,7 @@ from locutory.kernel.errors import (
 
 BUSY: Final = "LLM_BUSY"
 BAD_OUTPUT: Final = "LLM_BAD_OUTPUT"
+PERSONAL: Final = "LLM_PERSONAL_DATA"
 
 
 class Kind(StrEnum):
@@ -37,6 +38,7 @@ class Kind(StrEnum):
     TOO_LONG = "context_length"
     CONTENT = "content_filter"
     BAD_OUTPUT = "bad_output"
+    PERSONAL = "personal_data"
     DEADLINE = "deadline"
 
 
@@ -69,6 +71,7 @@ RULES: Final[Mapping[Kind, Rule]] = {
     Kind.PARAMETER: Rule(again=1, batch_again=1, on=False),
     Kind.TOO_LONG: Rule(),  # a model with a larger window
     Kind.CONTENT: Rule(on=False),  # another model only for the purposes that ask for it
+    Kind.PERSONAL: Rule(),  # one that it may be told to
     Kind.BAD_OUTPUT: Rule(again=2, batch_again=2),
     Kind.DEADLINE: Rule(on=False),
 }
@@ -81,6 +84,7 @@ _BY_CODE: Final = {
     PARAMETER_REFUSED: Kind.PARAMETER,
     BUSY: Kind.BUSY,
     BAD_OUTPUT: Kind.BAD_OUTPUT,
+    PERSONAL: Kind.PERSONAL,
 }
 
 

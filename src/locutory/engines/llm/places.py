@@ -78,14 +78,14 @@ class HealthBook:
     def __init__(
         self, rule: BreakerRule = CIRCUIT, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._rule, self._clock = rule, clock
+        self.rule, self._clock = rule, clock
         self._known: dict[tuple[str, str], Health] = {}
 
     def of(self, provider: str, model: str) -> Health:
         """The health of a model, made at the first question."""
         key = (provider, model)
         if key not in self._known:
-            breaker = Breaker(f"{provider}/{model}", rule=self._rule, clock=self._clock)
+            breaker = Breaker(f"{provider}/{model}", rule=self.rule, clock=self._clock)
             self._known[key] = Health(breaker, self._clock)
         return self._known[key]
 

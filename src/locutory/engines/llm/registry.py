@@ -1,9 +1,12 @@
 """The language models that the settings name."""
 
+import os
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 from prometheus_client import Counter
 
@@ -15,6 +18,11 @@ from locutory.engines.llm.router import Router
 from locutory.kernel.errors import ConfigError
 from locutory.kernel.http.client import HttpClient
 from locutory.kernel.settings import FallbackSettings, LlmSettings
+
+if TYPE_CHECKING:
+    from locutory.engines.llm.configured import ConfiguredLLM
+
+RoutedLLM: TypeAlias = "Router | ConfiguredLLM"
 
 OUTSIDE = frozenset({"anthropic", "gemini", "bedrock"})
 ONCE = Policy(attempts=1)
@@ -40,12 +48,14 @@ def get_llm(
     *,
     fallbacks: Counter | None = None,
     watch: Watch | None = None,
-) -> Router | None:
-    """The configured model with its fallbacks, None for `rules`.
+) -> RoutedLLM | None:
+    """The configured model with its fallbacks, or the router of a file; None for `rules`.
 
-    Each is asked once: jobs have their own retries. Raises ConfigError where a setting is missing,
-    and names it.
+    Models of the settings are asked once: jobs have their own retries. Raises ConfigError where
+    one is missing, and names it.
     """
+    if settings.config is not None:
+        return _from_file(settings.config, settings, http, fallbacks=fallbacks, watch=watch)
     if settings.provider == "rules":
         return None
     places = [_place(settings, http, "LOCUTORY_LLM__", settings, ())]
@@ -54,6 +64,29 @@ def get_llm(
         taken = {place.name for place in places}
         places.append(_place(one, http, prefix, settings, taken))
     return Router(places=places, policy=ONCE, book=HealthBook(), fallbacks=fallbacks, watch=watch)
+
+
+def _from_file(
+    path: Path,
+    settings: LlmSettings,
+    http: HttpClient,
+    *,
+    fallbacks: Counter | None,
+    watch: Watch | None,
+) -> RoutedLLM:
+    if settings.provider != "rules":
+        raise ConfigError("give LOCUTORY_LLM__CONFIG or LOCUTORY_LLM__PROVIDER, not both")
+    from locutory.engines.llm.configured import ConfiguredLLM, Means
+
+    means = Means(
+        http=http,
+        keys={name: key.get_secret_value() for name, key in settings.keys.items()},
+        environ=os.environ,
+        timeout_s=settings.timeout_s,
+        fallbacks=fallbacks,
+        watch=watch,
+    )
+    return ConfiguredLLM(path, means)
 
 
 def make_llm(wanted: Wanted, http: HttpClient) -> LLM:
