@@ -48,7 +48,7 @@ def get_llm(
     *,
     fallbacks: Counter | None = None,
     watch: Watch | None = None,
-) -> RoutedLLM | None:
+) -> "RoutedLLM | None":
     """The configured model with its fallbacks, or the router of a file; None for `rules`.
 
     Models of the settings are asked once: jobs have their own retries. Raises ConfigError where
@@ -73,7 +73,7 @@ def _from_file(
     *,
     fallbacks: Counter | None,
     watch: Watch | None,
-) -> RoutedLLM:
+) -> "RoutedLLM":
     if settings.provider != "rules":
         raise ConfigError("give LOCUTORY_LLM__CONFIG or LOCUTORY_LLM__PROVIDER, not both")
     from locutory.engines.llm.configured import ConfiguredLLM, Means
