@@ -14,6 +14,8 @@ from sqlalchemy import select
 from locutory import __version__, reference
 from locutory.capabilities.analysis.api import Analyst
 from locutory.capabilities.knowledge.api import Knowledge
+from locutory.capabilities.runtime.api import Ledger, Runtime
+from locutory.capabilities.runtime.module import module as runtime
 from locutory.engines.blobs import BlobStore, LocalBlobs
 from locutory.engines.embeddings.base import Embedder
 from locutory.engines.embeddings.registry import get_embedder
@@ -55,7 +57,7 @@ from locutory.products.calls.records.contract import Measure
 from locutory.products.calls.records.counting import CallCounters
 from locutory.products.calls.records.service.audio import Listenings
 
-MODULES: tuple[Module, ...] = (*CALLS,)
+MODULES: tuple[Module, ...] = (*CALLS, runtime)
 _LIGHT_QUEUE = 16
 
 
@@ -132,6 +134,8 @@ class Server:
             stop = asyncio.Event()
             tasks = [asyncio.create_task(self.sealer.run(stop), name="sealer")]
             tasks.append(asyncio.create_task(self.hub.run(stop), name="hub"))
+            models = self.services.get(Runtime)
+            tasks.append(asyncio.create_task(models.run(stop), name="models"))
             if work:
                 tasks.append(asyncio.create_task(self.worker().run(stop), name="worker"))
                 keeper = Keeper(self.storage)
@@ -197,7 +201,11 @@ def _services(settings: Settings, secrets: Secrets, metrics: Metrics, storage: S
     services.add(Embedder, embedder)
     speech = get_stt_provider(settings.stt.provider, settings=settings.stt, http=http)
     services.add(STTProvider, speech)
-    model = get_llm(settings.llm, http, fallbacks=_fallback_count(metrics))
+    ledger = Ledger(storage, metrics)
+    routed = get_llm(settings.llm, http, fallbacks=_fallback_count(metrics), watch=ledger.note)
+    models = Runtime.of(routed, ledger, storage)
+    services.add(Runtime, models)
+    model = models.llm
     services.add(Analyst, Analyst(model, context_tokens=settings.llm.context_tokens))
     services.add(Knowledge, Knowledge.of(embedder, EmbeddedVectors(), model))
     if model is not None:
@@ -251,6 +259,7 @@ def create_app(server: Server, *, work: bool = True) -> FastAPI:
     silent_s = server.settings.jobs.silent_s
     workers = workers_check(server.storage, server.registry, silent_s)
     checks.add("workers", workers, gates_ready=False)
+    checks.add("models", server.services.get(Runtime).check, gates_ready=False)
     for module in server.modules:
         for name, check in module.checks.items():
             checks.add(f"{module.name}.{name}", check, gates_ready=False)

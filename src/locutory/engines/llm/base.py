@@ -25,7 +25,8 @@ class LLMRequest:
     `checked`: then the router does. `model` is another one of the same provider than the
     configured one, `provider` the only one that may answer. `temperature` None is the model's own.
     Names in `without` are parameters that the model has refused. `may_be_cut`: an answer that hits
-    `max_tokens` is taken. `batch`: nobody waits, so a silent model is tried once more.
+    `max_tokens` is taken. `batch`: nobody waits, so a silent model is tried once more. `final`:
+    what was streamed cannot be taken back, so a stream that breaks off fails.
     """
 
     system: str
@@ -44,6 +45,7 @@ class LLMRequest:
     tier: str | None = None
     purpose: str = GENERAL
     batch: bool = False
+    final: bool = False
     without: frozenset[str] = frozenset()
 
 

@@ -1,7 +1,7 @@
 """A router made of a configuration file, and made anew when that file changes."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +15,7 @@ from locutory.engines.llm.course import Policy, Watch
 from locutory.engines.llm.places import PATIENT, HealthBook, Place, Timeouts
 from locutory.engines.llm.pricing import Prices
 from locutory.engines.llm.registry import OUTSIDE, Wanted, make_llm
+from locutory.engines.llm.routed import BudgetTerms
 from locutory.engines.llm.router import Parameters, Router
 from locutory.engines.llm.scrubbing import ScrubbedLLM, Scrubber
 from locutory.kernel.errors import ConfigError
@@ -165,11 +166,31 @@ class ConfiguredLLM:
     def __init__(self, path: Path, means: Means) -> None:
         """Raises ConfigError when the file is not sound."""
         self.path = path
-        self.fault: str | None = None
+        self._fault: str | None = None
         self.config = read_config(path)
-        self.router = build(self.config, means)
+        self._router = build(self.config, means)
         self._means = means
         self._seen = self._stamp()
+
+    @property
+    def router(self) -> Router:
+        return self._router
+
+    @property
+    def fault(self) -> str | None:
+        return self._fault
+
+    @property
+    def budgets(self) -> Sequence[BudgetTerms]:
+        return [
+            BudgetTerms(
+                period=one.period,
+                limit_micros=int(one.limit_usd * 1_000_000),
+                warn_at=one.warn_at,
+                on_limit=one.on_limit,
+            )
+            for one in self.config.budgets
+        ]
 
     @property
     def name(self) -> str:
@@ -197,10 +218,10 @@ class ConfiguredLLM:
             config = await asyncio.to_thread(read_config, self.path)
             router = build(config, self._means, self.router.book)
         except ConfigError as error:
-            self.fault = error.detail
+            self._fault = error.detail
             get_logger().error("models: the new file is not used", reason=error.detail)
             return False
-        self.config, self.router, self.fault = config, router, None
+        self.config, self._router, self._fault = config, router, None
         get_logger().info("models: the new file is in force", path=str(self.path))
         return True
 

@@ -171,7 +171,8 @@ class Course:
         kind = self.spend(step, error, text=text, ttft_ms=ttft_ms)
         if self.left_s() <= 0:
             raise DeadlinePassed(engine=step.place.name) from error
-        if await self._again(kind, error):
+        shown = bool(text) and len(self._queue) > 1  # what was shown is taken back once
+        if (not shown or kind is Kind.BAD_OUTPUT) and await self._again(kind, error):
             return
         on = RULES[kind].on
         if kind is Kind.CONTENT:

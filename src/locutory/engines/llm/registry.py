@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
 
 from prometheus_client import Counter
 
@@ -14,15 +13,11 @@ from locutory.engines.llm.base import LLM
 from locutory.engines.llm.course import Policy, Watch
 from locutory.engines.llm.places import MAIN, PATIENT, HealthBook, Place
 from locutory.engines.llm.posting import KernelPoster
+from locutory.engines.llm.routed import RoutedLLM
 from locutory.engines.llm.router import Router
 from locutory.kernel.errors import ConfigError
 from locutory.kernel.http.client import HttpClient
 from locutory.kernel.settings import FallbackSettings, LlmSettings
-
-if TYPE_CHECKING:
-    from locutory.engines.llm.configured import ConfiguredLLM
-
-RoutedLLM: TypeAlias = "Router | ConfiguredLLM"
 
 OUTSIDE = frozenset({"anthropic", "gemini", "bedrock"})
 ONCE = Policy(attempts=1)
@@ -48,7 +43,7 @@ def get_llm(
     *,
     fallbacks: Counter | None = None,
     watch: Watch | None = None,
-) -> "RoutedLLM | None":
+) -> RoutedLLM | None:
     """The configured model with its fallbacks, or the router of a file; None for `rules`.
 
     Models of the settings are asked once: jobs have their own retries. Raises ConfigError where
@@ -73,7 +68,7 @@ def _from_file(
     *,
     fallbacks: Counter | None,
     watch: Watch | None,
-) -> "RoutedLLM":
+) -> RoutedLLM:
     if settings.provider != "rules":
         raise ConfigError("give LOCUTORY_LLM__CONFIG or LOCUTORY_LLM__PROVIDER, not both")
     from locutory.engines.llm.configured import ConfiguredLLM, Means

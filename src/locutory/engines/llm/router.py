@@ -11,6 +11,8 @@ from itertools import count
 
 from jsonschema import Draft202012Validator
 from prometheus_client import Counter
+from referencing import Registry
+from referencing.exceptions import Unresolvable
 
 from locutory.engines.llm.base import (
     End,
@@ -31,8 +33,15 @@ from locutory.engines.llm.course import (
 )
 from locutory.engines.llm.failures import RULES, kind_of
 from locutory.engines.llm.places import HealthBook, Place
+from locutory.engines.llm.routed import BudgetTerms
 from locutory.engines.llm.streams import StreamCut, events_of, paced
-from locutory.kernel.errors import EngineError, EngineTimeout, InvalidError, LocutoryError
+from locutory.kernel.errors import (
+    EngineError,
+    EngineTimeout,
+    InvalidError,
+    InvalidOutput,
+    LocutoryError,
+)
 
 _FENCE = "```"
 
@@ -41,6 +50,12 @@ class ProviderUnknown(InvalidError):
     """There is no such provider here."""
 
     code = "LLM_PROVIDER_UNKNOWN"
+
+
+class SchemaUnusable(InvalidOutput):
+    """The schema refers to what it does not hold."""
+
+    code = "LLM_SCHEMA_UNUSABLE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +92,21 @@ class Router:
     @property
     def model(self) -> str:
         return self.places[0].default_model
+
+    @property
+    def router(self) -> "Router":
+        return self
+
+    @property
+    def fault(self) -> str | None:
+        return None
+
+    @property
+    def budgets(self) -> Sequence[BudgetTerms]:
+        return ()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """The settings do not change while the server runs."""
 
     async def complete(self, request: LLMRequest) -> LLMReply:
         """The first answer; else what the first model failed with, and the soonest time to retry.
@@ -122,7 +152,8 @@ class Router:
                     raise StreamCut(engine=step.place.name)
                 reply = _checked(request, reply, step.place.name)
             except EngineError as error:
-                if text and self.policy.mid_stream is MidStream.FAIL:
+                stays = request.final or self.policy.mid_stream is MidStream.FAIL
+                if text and stays:
                     course.spend(step, error, text=text, ttft_ms=ttft_ms)
                     raise
                 await course.failed(step, error, text=text, ttft_ms=ttft_ms)
@@ -132,7 +163,7 @@ class Router:
             except (GeneratorExit, asyncio.CancelledError):
                 course.abandoned(step, text, ttft_ms)
                 raise
-            if reply.text != text:
+            if reply.text != text and not request.final:
                 yield Reset("repaired")
                 yield Piece(reply.text)
             yield End(self._answered(course.done(step, reply, ttft_ms)))
@@ -242,7 +273,11 @@ def _checked(request: LLMRequest, reply: LLMReply, engine: str) -> LLMReply:
         value = json.loads(text)
     except ValueError:
         raise BadOutput("it is no JSON", reply.text, engine=engine) from None
-    fault = next(Draft202012Validator(dict(request.schema)).iter_errors(value), None)
+    validator = Draft202012Validator(dict(request.schema), registry=Registry())  # no network
+    try:
+        fault = next(validator.iter_errors(value), None)
+    except (Unresolvable, RecursionError) as error:
+        raise SchemaUnusable(engine=engine) from error
     if fault is not None:
         raise BadOutput(f"{fault.json_path}: {fault.message}"[:300], reply.text, engine=engine)
     return replace(reply, text=text)
