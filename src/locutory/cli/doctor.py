@@ -10,6 +10,7 @@ from rich.table import Table
 from sqlalchemy import text
 
 from locutory.app import Server, compose
+from locutory.capabilities.runtime.api import Runtime
 from locutory.engines.llm.base import LLM
 from locutory.engines.stt import STTProvider
 from locutory.kernel.db import migrate as schema
@@ -132,7 +133,10 @@ def _model(server: Server) -> Finding:
         return Finding(
             "language model", State.DEGRADED, words, "LOCUTORY_LLM__PROVIDER, __BASE_URL"
         )
-    return Finding("language model", State.OK, f"{model.name}/{model.model}")
+    router = server.services.get(Runtime).router
+    assert router is not None
+    chain = ", ".join(f"{place.name}/{place.default_model}" for place in router.places)
+    return Finding("language model", State.OK, chain)
 
 
 def _production(server: Server) -> Finding:

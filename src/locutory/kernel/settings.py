@@ -205,9 +205,6 @@ class LlmSettings(ModelPlace):
     keys: dict[str, SecretStr] = Field(
         default={}, description="by provider of that file: `LOCUTORY_LLM__KEYS__GEMINI`"
     )
-    startup_check: Literal["strict", "lenient", "off"] = Field(
-        default="strict", description="`strict`: a key that is refused ends the start"
-    )
     timeout_s: float = 60.0
     concurrency: int = Field(default=16, ge=1)
     context_tokens: int | None = Field(

@@ -65,7 +65,7 @@ def write(path: Path, house: ModelStub, spare: ModelStub, **more: Any) -> Path:
 
 @pytest.fixture
 def llm_settings(models_file: Path) -> LlmSettings:
-    return LlmSettings(config=models_file, startup_check="off")
+    return LlmSettings(config=models_file)
 
 
 @pytest.fixture

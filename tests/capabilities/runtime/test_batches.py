@@ -169,7 +169,6 @@ async def test_a_batch_goes_on_after_its_worker_was_killed(
         "LOCUTORY_DATA_DIR": str(server.settings.data_dir),
         "LOCUTORY_DATABASE__URL": str(server.settings.database.url),
         "LOCUTORY_LLM__CONFIG": str(models_file),
-        "LOCUTORY_LLM__STARTUP_CHECK": "off",
         "LOCUTORY_JOBS__LEASE_S": "4",
     }
     command = [str(PROGRAM), "worker", "--queue", "runtime"]

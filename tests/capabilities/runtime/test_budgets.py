@@ -65,7 +65,9 @@ async def test_a_budget_warns_once_and_then_denies_until_the_next_day(
     assert 0 < body["retry_after"] <= 86_400
     rows, warnings = await spent(server, ours)
     assert rows == [("large", ONE)] * 3
-    assert [(w["period"], w["spent_micros"]) for w in warnings] == [("day", 2 * ONE)], "at four fifths"
+    assert [(w["period"], w["spent_micros"]) for w in warnings] == [("day", 2 * ONE)], (
+        "at four fifths"
+    )
     assert (await theirs.ask("POST", CHAT, json=ASK)).status_code == 200, "each has its own"
 
     openai = {**ASK, "model": "locutory-default"}
