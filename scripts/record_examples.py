@@ -16,7 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-from api_examples import walk_calls, walk_figures, walk_judging, walk_people, walk_running
+from api_examples import (
+    walk_calls,
+    walk_figures,
+    walk_judging,
+    walk_models,
+    walk_people,
+    walk_running,
+)
 from api_examples.house import House, furnished
 from api_examples.steps import Step, at, filled
 from api_examples.taking import Taken, written
@@ -36,6 +43,7 @@ STEPS = [
     *walk_judging.STEPS,
     *walk_figures.STEPS,
     *walk_running.STEPS,
+    *walk_models.STEPS,
     *walk_judging.MANNED,
     *walk_running.LEAVING,
 ]

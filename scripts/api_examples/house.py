@@ -16,8 +16,12 @@ from aiohttp import web
 from fastapi import FastAPI
 
 from locutory.app import Server, compose, create_app
+from locutory.capabilities.runtime.api import Runtime
 from locutory.cli import demo_house
 from locutory.cli.demo import FLOOR, LOGINS, SUPERVISOR
+from locutory.engines.llm.places import Place
+from locutory.engines.llm.router import Router
+from locutory.engines.llm.scripted import ScriptedLLM
 from locutory.kernel.auth import people
 from locutory.kernel.auth.contract import Tenant
 from locutory.kernel.db import Session
@@ -144,6 +148,15 @@ class House:
         return told.decode()
 
 
+def _speak(server: Server) -> None:
+    """Put a model behind the paths to models; calls are judged by rules all the same."""
+    answers = ScriptedLLM(lambda _: "It is open from nine to six.", model="large")
+    router = Router(places=[Place(name="house", llm=answers, models={"main": "large"})])
+    ledger = server.services.get(Runtime).ledger
+    router.watch = ledger.note
+    server.services.add(Runtime, Runtime.of(router, ledger, server.storage))
+
+
 @asynccontextmanager
 async def furnished(folder: Path) -> AsyncIterator[House]:
     """A server in an empty folder with people, calls that were judged, and reviews."""
@@ -156,7 +169,9 @@ async def furnished(folder: Path) -> AsyncIterator[House]:
         settings.intake.database_hosts = ("telephony.example.com",)
         settings.pipeline.dead_s = 0
         settings.pipeline.disk_warn = settings.pipeline.disk_stop = 0  # whatever this machine has
-        server = await stack.enter_async_context(compose(settings).running(work=False))
+        composed = compose(settings)
+        _speak(composed)
+        server = await stack.enter_async_context(composed.running(work=False))
         app = create_app(server, work=False)
         client = httpx2.AsyncClient(
             transport=httpx2.ASGITransport(app), base_url="https://calls.example.org"

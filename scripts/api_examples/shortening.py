@@ -64,5 +64,7 @@ def _events(text: str) -> str:
 
 
 def _data(line: re.Match[str]) -> str:
+    if line[1] == "[DONE]":  # the end of a stream in OpenAI's form
+        return line[0]
     short = shortened(json.loads(line[1]))
     return "data: " + json.dumps(short, ensure_ascii=False, separators=(",", ":"))

@@ -14,6 +14,8 @@ from sqlalchemy import select
 from locutory import __version__, reference
 from locutory.capabilities.analysis.api import Analyst
 from locutory.capabilities.knowledge.api import Knowledge
+from locutory.capabilities.runtime.api import Ledger, Runtime
+from locutory.capabilities.runtime.module import module as runtime
 from locutory.engines.blobs import BlobStore, LocalBlobs
 from locutory.engines.bus import get_bus
 from locutory.engines.embeddings.base import Embedder
@@ -61,7 +63,7 @@ from locutory.products.calls.records.contract import Measure
 from locutory.products.calls.records.counting import CallCounters, CallWatcher
 from locutory.products.calls.records.service.audio import Listenings
 
-MODULES: tuple[Module, ...] = (*CALLS,)
+MODULES: tuple[Module, ...] = (*CALLS, runtime)
 _LIGHT_QUEUE = 16
 # queues whose work is each business's own, by the name that their topics have on a broker
 _TOPICS = {name: name for name in ("transcribe", "analyze", "index", "notify")} | {"intake": "sync"}
@@ -163,6 +165,8 @@ class Server:
             if self.link is not None:
                 stack.push_async_callback(self.link.bus.close)
                 tasks += [asyncio.create_task(one) for one in self.link.tasks(stop)]
+            models = self.services.get(Runtime)
+            tasks.append(asyncio.create_task(models.run(stop), name="models"))
             if work:
                 tasks.append(asyncio.create_task(self.work(stop), name="worker"))
                 keeper = Keeper(self.storage)
@@ -249,9 +253,13 @@ def _services(
     services.add(Embedder, embedder)
     speech = get_stt_provider(settings.stt.provider, settings=settings.stt, http=http)
     services.add(STTProvider, speech)
-    model = get_llm(settings.llm, http, fallbacks=_fallback_count(metrics))
-    if model is not None and tracing.on:
-        model = TracedLLM(model, tracing)
+    ledger = Ledger(storage, metrics)
+    routed = get_llm(settings.llm, http, fallbacks=_fallback_count(metrics), watch=ledger.note)
+    models = Runtime.of(routed, ledger, storage)
+    if models.llm is not None and tracing.on:
+        models.llm = TracedLLM(models.llm, tracing)
+    services.add(Runtime, models)
+    model = models.llm
     _show_limits(metrics, settings, speech, model)
     services.add(Analyst, Analyst(model, context_tokens=settings.llm.context_tokens))
     services.add(Knowledge, Knowledge.of(embedder, EmbeddedVectors(), model))
@@ -322,6 +330,7 @@ def create_app(server: Server, *, work: bool = True) -> FastAPI:
     checks.add("workers", workers, gates_ready=False)
     if server.link is not None:
         checks.add("bus", server.link.check, gates_ready=False)
+    checks.add("models", server.services.get(Runtime).check, gates_ready=False)
     for module in server.modules:
         for name, check in module.checks.items():
             checks.add(f"{module.name}.{name}", check, gates_ready=False)

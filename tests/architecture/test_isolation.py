@@ -19,6 +19,7 @@ from fastapi.routing import iter_route_contexts
 from sqlalchemy import select
 
 from locutory.app import Server, route_lines
+from locutory.capabilities.runtime.models import Batch
 from locutory.engines.blobs import BlobStore
 from locutory.kernel.auth.queries import find_tenant
 from locutory.kernel.clock import utc_now
@@ -53,6 +54,7 @@ UNKNOWN = {
     "template_id": NO_ONE,
     "review_id": NO_ONE,
     "bulk_id": NO_ONE,
+    "batch_id": NO_ONE,
     "job_id": NO_ONE,
     "alert_id": NO_ONE,
     "agent_id": "no-such-agent",
@@ -83,6 +85,7 @@ _TEMPLATE = {
 }
 _SITE = "https://portal.example.org"
 _LONG_AGO = {"from": "2001-01-01T00:00:00Z", "to": "2001-02-01T00:00:00Z"}
+_TALK = {"messages": [{"role": "user", "content": "Hello?"}]}
 _EMBED_KEY = {"name": "Portal", "scopes": ["calls:read"], "origins": [_SITE]}
 BODIES: dict[str, dict[str, Any]] = {
     "POST /agents/{bid}": {"json": _NEW_AGENT},
@@ -174,6 +177,9 @@ BODIES: dict[str, dict[str, Any]] = {
     "PUT /pipeline/{bid}/budgets": {"json": {"audio_minutes": 600}},
     "PUT /pipeline/{bid}/config": {"json": {"filters": {"min_duration_s": 30}}},
     "PUT /pipeline/{bid}/watermarks/{name}": {"json": {"ts": None, "reason": "ticket 1"}},
+    "POST /api/runtime/llm/batch": {"json": {"items": [{"id": "1", **_TALK}]}},
+    "POST /api/runtime/llm/chat": {"json": _TALK},
+    "POST /v1/chat/completions": {"json": {"model": "locutory-default", **_TALK}},
     "POST /update-call": {"json": {"bid": "{bid}", "callid": "new"}},
 }
 # what a route asks for in its query beside the business, as BODIES
@@ -470,6 +476,7 @@ async def street(api: FastAPI, server: Server, ours: "Resident", theirs: "Reside
                 resident, f"/businesses/{resident.bid}/embed-keys", _EMBED_KEY
             ),
             **await trials(resident),
+            "batch_id": await batch(server, resident.bid),
         }
     return Street(ours, theirs, list(doors(api)), made)
 
@@ -523,6 +530,17 @@ async def watching(server: Server, resident: "Resident") -> dict[str, str]:
     ask = {"source_id": source_id, **_LONG_AGO}
     backfill_id = await created(resident, f"/ingest/{resident.bid}/backfill", ask)
     return {"source_id": source_id, "backfill_id": backfill_id}
+
+
+async def batch(server: Server, bid: str) -> str:
+    """A batch of requests to models; no model is there that would answer it."""
+    row = Batch(state="queued", total=0, max_concurrency=1, created_by="test")
+
+    async def store(tx: Session) -> None:
+        tx.add(row)
+
+    await server.storage.database(await tenant_id_of(server, bid)).write(store)
+    return str(row.id)
 
 
 async def trials(resident: "Resident") -> dict[str, str]:

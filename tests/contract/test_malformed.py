@@ -123,6 +123,9 @@ PLAUSIBLE = {  # where a type says too little for a request to get past the firs
     "map": {"S1": "agent"},
     "phone": "+15550001111",
     "lead_id": None,
+    "messages": [{"role": "user", "content": "Hello?"}],
+    "response_schema": None,
+    "response_format": None,
 }
 ENDS_THE_SESSION = "/logout"
 ENDLESS = "/stream"

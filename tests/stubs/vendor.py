@@ -26,12 +26,16 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is sent back; `cut` ends the connection in the middle of it."""
+    """What is sent back; `cut` ends the connection in the middle of it.
+
+    `stalls`: nothing more comes after it, and the connection stays until the client hangs up.
+    """
 
     status: int = 200
     body: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
     cut: bool = False
+    stalls: bool = False
 
     @property
     def content(self) -> bytes:
@@ -130,15 +134,18 @@ def served(stub: Stub) -> Iterator[Stub]:
             return b"".join(parts)
 
         def _send(self, answer: Answer) -> None:
-            content = answer.content
+            content, unfinished = answer.content, answer.cut or answer.stalls
             self.send_response(answer.status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(content) + (100 if answer.cut else 0)))
-            for name, value in answer.headers.items():
+            headers = {"Content-Type": "application/json", **answer.headers}
+            headers["Content-Length"] = str(len(content) + (100 if unfinished else 0))
+            for name, value in headers.items():
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(content)
-            self.close_connection = answer.cut or self.close_connection
+            self.wfile.flush()
+            if answer.stalls:
+                self.connection.recv(1)  # returns when the client has gone
+            self.close_connection = unfinished or self.close_connection
 
         def log_message(self, format: str, *args: Any) -> None:
             """Nothing to say."""

@@ -271,7 +271,8 @@ def _model(settings: Settings) -> Finding:
         return Finding(part, State.MUST_FIX, error.detail, mend)
     if model is None:
         return Finding(part, State.DEGRADED, "rules answer: locutory-rules/1", mend)
-    return Finding(part, State.OK, f"{model.name}/{model.model}")
+    chain = ", ".join(f"{place.name}/{place.default_model}" for place in model.router.places)
+    return Finding(part, State.OK, chain)
 
 
 def _first_line(error: Exception) -> str:

@@ -213,6 +213,12 @@ class LlmSettings(ModelPlace):
     fallbacks: tuple[FallbackSettings, ...] = Field(
         default=(), description="JSON list of models that answer in turn while it cannot"
     )
+    config: Path | None = Field(
+        default=None, description="a YAML file of several providers, in place of `provider`"
+    )
+    keys: dict[str, SecretStr] = Field(
+        default={}, description="by provider of that file: `LOCUTORY_LLM__KEYS__GEMINI`"
+    )
     timeout_s: float = 60.0
     concurrency: int = Field(default=16, ge=1)
     context_tokens: int | None = Field(

@@ -4,13 +4,23 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from locutory.engines.llm.base import JsonPoster, LLMReply, LLMRequest
-from locutory.engines.llm.openai_compatible import refused
+from locutory.engines.llm.base import (
+    End,
+    Events,
+    LinePoster,
+    LLMReply,
+    LLMRequest,
+    Piece,
+)
+from locutory.engines.llm.openai_compatible import messages_of
+from locutory.engines.llm.refusals import TOO_LONG, refused
+from locutory.engines.llm.streams import asked_tokens, ended, estimated_tokens, json_lines
 from locutory.kernel.errors import EngineTimeout, EngineUnavailable, InvalidOutput
 
 _NAME = "ollama"
 _DEFAULT_WINDOW = 8192
 _CUT_SHORT = 8  # a prompt that fills the window up to so many tokens was cut, without a word
+_FAILED = 500  # what an error within a stream that began well counts as
 
 
 class OllamaLLM:
@@ -24,7 +34,7 @@ class OllamaLLM:
     """
 
     def __init__(
-        self, http: JsonPoster, *, base_url: str, model: str, context_tokens: int | None = None
+        self, http: LinePoster, *, base_url: str, model: str, context_tokens: int | None = None
     ) -> None:
         self._http = http
         self._url = f"{base_url.rstrip('/').removesuffix('/v1')}/api/chat"
@@ -41,10 +51,10 @@ class OllamaLLM:
 
     async def complete(self, request: LLMRequest) -> LLMReply:
         """Ask the server; see the port for what is raised. Local models cost nothing."""
-        model, started = request.model or self._model, time.monotonic()
+        started = time.monotonic()
         try:
             status, headers, body = await self._http.post_json(
-                self._url, self._wire(model, request), {}, request.timeout_s
+                self._url, self._wire(request, stream=False), {}, request.timeout_s
             )
         except TimeoutError as error:
             raise EngineTimeout(f"no answer in {request.timeout_s:g} s", engine=_NAME) from error
@@ -52,44 +62,69 @@ class OllamaLLM:
             raise EngineUnavailable(engine=_NAME) from error
         if status != 200:
             raise refused(status, headers, body, engine=_NAME)
-        tokens_in = int(body.get("prompt_eval_count") or 0)
-        return LLMReply(
-            text=self._text(body, tokens_in),
-            finish_reason="stop",
-            tokens_in=tokens_in,
-            tokens_out=int(body.get("eval_count") or 0),
-            cost_micros=0,
-            latency_ms=round(1000 * (time.monotonic() - started)),
-            engine=f"{_NAME}/{body.get('model') or model}",
-        )
+        return self._reply(body, _content(body), request, started)
 
-    def _wire(self, model: str, request: LLMRequest) -> dict[str, Any]:
+    async def stream(self, request: LLMRequest) -> Events:
+        """The answer as it is written: a line of JSON for each piece; see the port."""
+        started, text, last = time.monotonic(), "", None
+        async with self._http.post_lines(
+            self._url, self._wire(request, stream=True), {}, request.timeout_s
+        ) as lines:
+            async for body in json_lines(lines, engine=_NAME, sse=False):
+                if body.get("error"):
+                    raise refused(_FAILED, {}, body, engine=_NAME)
+                piece = _content(body)
+                text += piece
+                if piece:
+                    yield Piece(piece)
+                if body.get("done"):
+                    last = body
+                    break
+        yield End(self._reply(last or {"done_reason": None}, text, request, started))
+
+    def _wire(self, request: LLMRequest, *, stream: bool) -> dict[str, Any]:
+        options: dict[str, Any] = {
+            "temperature": request.temperature,
+            "top_p": request.top_p,
+            "stop": list(request.stop) or None,
+            "num_predict": request.max_tokens,
+            "num_ctx": self._window,
+        }
         body: dict[str, Any] = {
-            "model": model,
-            "messages": [
-                {"role": "system", "content": request.system},
-                {"role": "user", "content": request.user},
-            ],
-            "stream": False,
-            "options": {
-                "temperature": request.temperature,
-                "num_predict": request.max_tokens,
-                "num_ctx": self._window,
-            },
+            "model": request.model or self._model,
+            "messages": messages_of(request),
+            "stream": stream,
+            "options": {name: value for name, value in options.items() if value is not None},
         }
         if request.schema is not None:
             body["format"] = dict(request.schema)
         return body
 
-    def _text(self, body: Mapping[str, Any], tokens_in: int) -> str:
-        """The whole answer. Raises InvalidOutput."""
+    def _reply(
+        self, body: Mapping[str, Any], text: str, request: LLMRequest, started: float
+    ) -> LLMReply:
+        """The whole answer, by the server's last word. Raises InvalidOutput, StreamCut."""
+        tokens_in = int(body.get("prompt_eval_count") or 0)
         if tokens_in >= self._window - _CUT_SHORT:
             detail = f"the prompt filled the window of {self._window} tokens and was cut"
-            raise InvalidOutput(detail, engine=_NAME, code="LLM_INPUT_TOO_LONG")
-        if body.get("done_reason") == "length":
-            raise InvalidOutput("the answer was cut off", engine=_NAME, code="LLM_TRUNCATED")
-        message = body.get("message")
-        content = message.get("content") if isinstance(message, dict) else None
-        if not isinstance(content, str) or not content:
-            raise InvalidOutput("the reply has no text", engine=_NAME)
-        return content
+            raise InvalidOutput(detail, engine=_NAME, code=TOO_LONG)
+        finish_reason = ended(
+            body.get("done_reason", "stop"), text, engine=_NAME, may_be_cut=request.may_be_cut
+        )
+        tokens_out = int(body.get("eval_count") or 0)
+        return LLMReply(
+            text=text,
+            finish_reason=finish_reason,
+            tokens_in=tokens_in or asked_tokens(request),
+            tokens_out=tokens_out or estimated_tokens(text),
+            cost_micros=0,
+            latency_ms=round(1000 * (time.monotonic() - started)),
+            engine=f"{_NAME}/{body.get('model') or request.model or self._model}",
+            estimated=not (tokens_in and tokens_out),
+        )
+
+
+def _content(body: Mapping[str, Any]) -> str:
+    message = body.get("message")
+    content = message.get("content") if isinstance(message, dict) else None
+    return content if isinstance(content, str) else ""

@@ -5,19 +5,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from locutory.engines.llm.base import JsonPoster, LLMReply, LLMRequest
-from locutory.kernel.errors import (
-    ContentRejected,
-    EngineAuthError,
-    EngineError,
-    EngineThrottled,
-    EngineTimeout,
-    EngineUnavailable,
-    InvalidOutput,
+from locutory.engines.llm.base import (
+    End,
+    Events,
+    LinePoster,
+    LLMReply,
+    LLMRequest,
+    Piece,
 )
+from locutory.engines.llm.refusals import refused
+from locutory.engines.llm.streams import asked_tokens, ended, estimated_tokens, json_lines
+from locutory.kernel.errors import EngineTimeout, EngineUnavailable, InvalidOutput
 
 _NAME = "openai_compatible"
-_LONGEST_DETAIL = 300
+_FAILED = 500  # what an error within a stream that began well counts as
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class OpenAICompatibleLLM:
 
     def __init__(
         self,
-        http: JsonPoster,
+        http: LinePoster,
         *,
         base_url: str,
         model: str,
@@ -69,14 +70,10 @@ class OpenAICompatibleLLM:
 
     async def complete(self, request: LLMRequest) -> LLMReply:
         """Ask the server; see the port for what is raised."""
-        headers = {"authorization": f"Bearer {self._api_key}"} if self._api_key else {}
-        started = time.monotonic()
+        model, started = request.model or self._model, time.monotonic()
         try:
             status, reply_headers, body = await self._http.post_json(
-                self._url,
-                _wire_request(request.model or self._model, request),
-                headers,
-                request.timeout_s,
+                self._url, _wire_request(model, request), self._headers(), request.timeout_s
             )
         except TimeoutError as error:
             raise EngineTimeout(f"no answer in {request.timeout_s:g} s", engine=_NAME) from error
@@ -84,36 +81,96 @@ class OpenAICompatibleLLM:
             raise EngineUnavailable(engine=_NAME) from error
         if status != 200:
             raise refused(status, reply_headers, body, engine=_NAME, secret=self._api_key)
-        latency_ms = round(1000 * (time.monotonic() - started))
-        return self._reply(body, latency_ms, request.model or self._model)
+        text, finish_reason = _choice(body, may_be_cut=request.may_be_cut)
+        wire = _Written(text, finish_reason, body.get("usage"), body.get("model"))
+        return self._reply(wire, request, finish_reason, started)
 
-    def _reply(self, body: Mapping[str, Any], latency_ms: int, model: str) -> LLMReply:
-        text, finish_reason = _choice(body)
-        usage = body.get("usage") or {}
-        tokens_in = int(usage.get("prompt_tokens") or 0)
-        tokens_out = int(usage.get("completion_tokens") or 0)
+    async def stream(self, request: LLMRequest) -> Events:
+        """The answer as it is written; see the port."""
+        model, started = request.model or self._model, time.monotonic()
+        body = _wire_request(model, request) | {"stream": True}
+        if "stream_options" not in request.without:
+            body["stream_options"] = {"include_usage": True}
+        written = _Written()
+        async with self._http.post_lines(
+            self._url, body, self._headers(), request.timeout_s
+        ) as lines:
+            async for chunk in json_lines(lines, engine=_NAME, sse=True):
+                if chunk.get("error"):
+                    raise refused(_FAILED, {}, chunk, engine=_NAME, secret=self._api_key)
+                piece = written.take(chunk)
+                if piece:
+                    yield Piece(piece)
+        finish_reason = ended(
+            written.finish_reason,
+            written.text,
+            engine=_NAME,
+            may_be_cut=request.may_be_cut,
+            refusal=written.refusal,
+        )
+        yield End(self._reply(written, request, finish_reason, started))
+
+    def _headers(self) -> dict[str, str]:
+        return {"authorization": f"Bearer {self._api_key}"} if self._api_key else {}
+
+    def _reply(
+        self, written: "_Written", request: LLMRequest, finish_reason: str, started: float
+    ) -> LLMReply:
+        model, usage = request.model or self._model, written.usage or {}
         price = self._price if model == self._model else None
+        tokens_in = int(usage.get("prompt_tokens") or 0) or asked_tokens(request)
+        tokens_out = int(usage.get("completion_tokens") or 0) or estimated_tokens(written.text)
         return LLMReply(
-            text=text,
+            text=written.text,
             finish_reason=finish_reason,
             tokens_in=tokens_in,
             tokens_out=tokens_out,
             cost_micros=price.cost_micros(tokens_in, tokens_out) if price else None,
-            latency_ms=latency_ms,
-            engine=f"{_NAME}/{body.get('model') or model}",
+            latency_ms=round(1000 * (time.monotonic() - started)),
+            engine=f"{_NAME}/{written.model or model}",
+            estimated=not usage,
         )
 
 
+@dataclass(slots=True)
+class _Written:
+    """What a server has told of its answer so far."""
+
+    text: str = ""
+    finish_reason: str | None = None
+    usage: Mapping[str, Any] | None = None
+    model: str | None = None
+    refusal: str | None = None
+
+    def take(self, chunk: Mapping[str, Any]) -> str:
+        """Read one chunk; the text that it adds."""
+        self.usage = chunk.get("usage") or self.usage
+        self.model = chunk.get("model") or self.model
+        choices = chunk.get("choices")
+        choice = choices[0] if isinstance(choices, list) and choices else None
+        if not isinstance(choice, dict):
+            return ""
+        self.finish_reason = choice.get("finish_reason") or self.finish_reason
+        delta = choice.get("delta") or {}
+        self.refusal = delta.get("refusal") or self.refusal
+        piece = delta.get("content")
+        if not isinstance(piece, str):
+            return ""
+        self.text += piece
+        return piece
+
+
 def _wire_request(model: str, request: LLMRequest) -> dict[str, Any]:
-    body: dict[str, Any] = {
-        "model": model,
-        "messages": [
-            {"role": "system", "content": request.system},
-            {"role": "user", "content": request.user},
-        ],
+    body: dict[str, Any] = {"model": model, "messages": messages_of(request)}
+    settings: dict[str, Any] = {
         "temperature": request.temperature,
+        "top_p": request.top_p,
+        "stop": list(request.stop) or None,
         "max_tokens": request.max_tokens,
     }
+    body |= {k: v for k, v in settings.items() if v is not None and k not in request.without}
+    if "max_tokens" in request.without:  # what OpenAI's newer models want in its place
+        body["max_completion_tokens"] = request.max_tokens
     if request.schema is not None:
         body["response_format"] = {
             "type": "json_schema",
@@ -122,57 +179,26 @@ def _wire_request(model: str, request: LLMRequest) -> dict[str, Any]:
     return body
 
 
-def _choice(body: Mapping[str, Any]) -> tuple[str, str]:
+def messages_of(request: LLMRequest) -> list[dict[str, str]]:
+    """The talk as OpenAI's format and Ollama's have it."""
+    said = [("system", request.system)] if request.system else []
+    said += [(turn.role, turn.text) for turn in request.history]
+    return [{"role": role, "content": text} for role, text in [*said, ("user", request.user)]]
+
+
+def _choice(body: Mapping[str, Any], *, may_be_cut: bool) -> tuple[str, str]:
     """(text, finish reason) of a whole answer. Raises InvalidOutput, ContentRejected."""
     choices = body.get("choices")
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
         raise InvalidOutput("the reply has no choices", engine=_NAME)
     message = choices[0].get("message") or {}
-    finish_reason = str(choices[0].get("finish_reason") or "stop")
-    if finish_reason == "length":
-        raise InvalidOutput("the answer was cut off", engine=_NAME, code="LLM_TRUNCATED")
-    if finish_reason == "content_filter" or message.get("refusal"):
-        raise ContentRejected(message.get("refusal"), engine=_NAME)
     content = message.get("content")
-    if not isinstance(content, str):
-        raise InvalidOutput("the reply has no text", engine=_NAME)
-    return content, finish_reason
-
-
-def refused(
-    status: int,
-    headers: Mapping[str, str],
-    body: Mapping[str, Any],
-    *,
-    engine: str,
-    secret: str | None = None,
-) -> EngineError:
-    """What a status other than 200 means, with the server's own words but without the secret."""
-    detail = f"HTTP {status}: {_vendor_words(body, secret)}"
-    if status in {401, 403}:
-        return EngineAuthError(detail, engine=engine)
-    if status == 429:
-        return EngineThrottled(detail, engine=engine, retry_after=_retry_after(headers))
-    if status in {408, 504}:
-        return EngineTimeout(detail, engine=engine)
-    if status >= 500:
-        return EngineUnavailable(detail, engine=engine, retry_after=_retry_after(headers))
-    error = body.get("error")
-    if isinstance(error, dict) and error.get("code") == "content_filter":
-        return ContentRejected(detail, engine=engine)
-    return InvalidOutput(detail, engine=engine, code="LLM_REQUEST_REFUSED")
-
-
-def _vendor_words(body: Mapping[str, Any], secret: str | None) -> str:
-    error = body.get("error")
-    message = error.get("message") if isinstance(error, dict) else error
-    words = str(message or "no message")[:_LONGEST_DETAIL]
-    return words.replace(secret, "***") if secret else words
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds; the date form of the header is not used by these servers."""
-    try:
-        return max(0.0, float(headers.get("retry-after", "")))
-    except ValueError:
-        return None
+    text = content if isinstance(content, str) else ""
+    reason = ended(
+        str(choices[0].get("finish_reason") or "stop"),
+        text,
+        engine=_NAME,
+        may_be_cut=may_be_cut,
+        refusal=message.get("refusal"),
+    )
+    return text, reason

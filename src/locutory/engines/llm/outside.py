@@ -8,13 +8,17 @@ import asyncio
 import json
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from locutory.engines.llm.base import LLMReply, LLMRequest
+from locutory.engines.llm.base import End, Events, LLMReply, LLMRequest, Piece
+from locutory.engines.llm.refusals import NO_MODEL, QUOTA, REFUSED, TOO_LONG, UNREACHABLE
+from locutory.engines.llm.streams import StreamCut, asked_tokens, ended, estimated_tokens
 from locutory.kernel.errors import (
     ContentRejected,
     EngineAuthError,
+    EngineConfigError,
     EngineError,
     EngineThrottled,
     EngineTimeout,
@@ -23,7 +27,7 @@ from locutory.kernel.errors import (
 )
 
 if TYPE_CHECKING:
-    from pydantic_ai.messages import ModelResponse
+    from pydantic_ai.messages import ModelMessage, ModelResponse
     from pydantic_ai.models import Model, ModelRequestParameters
     from pydantic_ai.settings import ModelSettings
 
@@ -60,26 +64,55 @@ class OutsideLLM:
         """Ask the provider; see the port for what is raised."""
         model = await self._model_of(request.model or self._model)
         from pydantic_ai.direct import model_request
-        from pydantic_ai.exceptions import AgentRunError, UserError
-        from pydantic_ai.messages import ModelRequest, SystemPromptPart, UserPromptPart
 
-        asked = ModelRequest(parts=[SystemPromptPart(request.system), UserPromptPart(request.user)])
         started = time.monotonic()
+        with self._failures():
+            try:
+                async with asyncio.timeout(request.timeout_s):
+                    reply = await model_request(
+                        model,
+                        _messages(request),
+                        model_settings=_settings(model.profile, request),
+                        model_request_parameters=_parameters(model.profile, request.schema),
+                    )
+            except TimeoutError as error:
+                raise EngineTimeout(
+                    f"no answer in {request.timeout_s:g} s", engine=self._name
+                ) from error
+        return self._reply(reply, reply.finish_reason or "stop", request, started)
+
+    async def stream(self, request: LLMRequest) -> Events:
+        """The answer as it is written; see the port."""
+        model = await self._model_of(request.model or self._model)
+        from pydantic_ai.direct import model_request_stream
+
+        started = time.monotonic()
+        with self._failures():
+            async with model_request_stream(
+                model,
+                _messages(request),
+                model_settings=_settings(model.profile, request),
+                model_request_parameters=_parameters(model.profile, request.schema),
+            ) as answer:
+                async for event in answer:
+                    piece = _piece(event)
+                    if piece:
+                        yield Piece(piece)
+                reply = answer.get()
+        told = (reply.provider_details or {}).get("finish_reason")
+        if told is None and reply.finish_reason is None:
+            raise StreamCut(engine=self._name)
+        yield End(self._reply(reply, reply.finish_reason or "stop", request, started))
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        """Turn what the library raises into engine errors."""
+        from pydantic_ai.exceptions import AgentRunError, UserError
+
         try:
-            async with asyncio.timeout(request.timeout_s):
-                reply = await model_request(
-                    model,
-                    [asked],
-                    model_settings=_settings(model.profile, request),
-                    model_request_parameters=_parameters(model.profile, request.schema),
-                )
-        except TimeoutError as error:
-            raise EngineTimeout(
-                f"no answer in {request.timeout_s:g} s", engine=self._name
-            ) from error
+            yield
         except (AgentRunError, UserError) as error:
             raise self._failure(error) from error
-        return self._reply(reply, round(1000 * (time.monotonic() - started)))
 
     async def _model_of(self, name: str) -> "Model":
         async with self._making:
@@ -88,45 +121,57 @@ class OutsideLLM:
                 self._made[name] = await asyncio.to_thread(self._make, name)
             return self._made[name]
 
-    def _reply(self, reply: "ModelResponse", latency_ms: int) -> LLMReply:
-        usage, engine = reply.usage, f"{self._name}/{reply.model_name or self._model}"
+    def _reply(
+        self, reply: "ModelResponse", finish_reason: str, request: LLMRequest, started: float
+    ) -> LLMReply:
+        usage, text = reply.usage, _text(reply)
         return LLMReply(
-            text=_text(reply, self._name),
-            finish_reason=str(reply.finish_reason or "stop"),
-            tokens_in=usage.input_tokens,
-            tokens_out=usage.output_tokens,
+            text=text,
+            finish_reason=ended(
+                finish_reason, text, engine=self._name, may_be_cut=request.may_be_cut
+            ),
+            tokens_in=usage.input_tokens or asked_tokens(request),
+            tokens_out=usage.output_tokens or estimated_tokens(text),
             cost_micros=_cost_micros(reply),
-            latency_ms=latency_ms,
-            engine=engine,
+            latency_ms=round(1000 * (time.monotonic() - started)),
+            engine=f"{self._name}/{reply.model_name or request.model or self._model}",
+            estimated=not (usage.input_tokens and usage.output_tokens),
         )
 
     def _failure(self, error: Exception) -> EngineError:
         from pydantic_ai import exceptions as said
 
         detail, after = self._words(error), getattr(error, "retry_after", None)
+        told: dict[str, Any] = {"engine": self._name}
+        status = getattr(error, "status_code", None)
+        if status is not None:
+            told["upstream_status"] = status
         match error:
             case said.ContentFilterError():
-                return ContentRejected(detail, engine=self._name)
-            case said.ModelAuthenticationError():
-                return EngineAuthError(detail, engine=self._name)
-            case said.ModelQuotaExceededError():
-                code = "ENGINE_QUOTA"
-                return EngineThrottled(detail, engine=self._name, retry_after=after, code=code)
+                return ContentRejected(detail, **told)
+            case said.ModelAuthenticationError() | said.ModelHTTPError(status_code=401 | 403):
+                return EngineAuthError(detail, **told)
+            case said.ModelQuotaExceededError() | said.ModelHTTPError(status_code=402):
+                return EngineThrottled(detail, retry_after=after, code=QUOTA, **told)
             case said.ModelRateLimitError():
-                return EngineThrottled(detail, engine=self._name, retry_after=after)
+                return EngineThrottled(detail, retry_after=after, **told)
             case said.ModelTimeoutError() | said.ModelRequestTimeout():
-                return EngineTimeout(detail, engine=self._name)
+                return EngineTimeout(detail, **told)
             case said.ModelContextWindowExceededError():
-                return InvalidOutput(detail, engine=self._name, code="LLM_INPUT_TOO_LONG")
-            case said.ModelRequestRejectedError() | said.UserError():
-                return InvalidOutput(detail, engine=self._name, code="LLM_REQUEST_REFUSED")
-            case said.ModelHTTPError(status_code=401 | 403):
-                return EngineAuthError(detail, engine=self._name)
+                return InvalidOutput(detail, code=TOO_LONG, **told)
+            case said.ModelNotFoundError():
+                return EngineConfigError(detail, code=NO_MODEL, **told)
             case said.ModelHTTPError(status_code=408 | 504):
-                return EngineTimeout(detail, engine=self._name)
+                return EngineTimeout(detail, **told)
+            case said.ModelHTTPError(status_code=409):
+                return EngineUnavailable(detail, retry_after=after, **told)
+            case said.ModelRequestRejectedError() | said.UserError():
+                return InvalidOutput(detail, code=REFUSED, **told)
+            case said.ModelConnectionError(phase="connect" | "pool"):
+                return EngineUnavailable(detail, code=UNREACHABLE, **told)
             case said.ModelAPIError():
-                return EngineUnavailable(detail, engine=self._name, retry_after=after)
-        return InvalidOutput(detail, engine=self._name)
+                return EngineUnavailable(detail, retry_after=after, **told)
+        return InvalidOutput(detail, **told)
 
     def _words(self, error: Exception) -> str:
         """The provider's own words, without the key."""
@@ -138,11 +183,42 @@ class OutsideLLM:
         return cut.replace(self._secret, "***") if self._secret else cut
 
 
+def _messages(request: LLMRequest) -> "list[ModelMessage]":
+    """The talk in the library's words: a model's turns are responses, all else are requests."""
+    from pydantic_ai.messages import (
+        ModelRequest,
+        ModelResponse,
+        SystemPromptPart,
+        TextPart,
+        UserPromptPart,
+    )
+
+    said: list[ModelMessage] = []
+    begun: list[Any] = [SystemPromptPart(request.system)] if request.system else []
+    for turn in request.history:
+        if turn.role == "user":
+            begun.append(UserPromptPart(turn.text))
+            continue
+        if begun:
+            said.append(ModelRequest(parts=begun))
+            begun = []
+        said.append(ModelResponse(parts=[TextPart(turn.text)]))
+    said.append(ModelRequest(parts=[*begun, UserPromptPart(request.user)]))
+    return said
+
+
 def _settings(profile: Mapping[str, Any], request: LLMRequest) -> "ModelSettings":
     """Without a temperature for models that refuse requests with one."""
+    settings: ModelSettings = {"max_tokens": request.max_tokens}
+    if request.stop:
+        settings["stop_sequences"] = list(request.stop)
     if profile.get("anthropic_disallows_sampling_settings"):
-        return {"max_tokens": request.max_tokens}
-    return {"max_tokens": request.max_tokens, "temperature": request.temperature}
+        return settings
+    if request.temperature is not None:
+        settings["temperature"] = request.temperature
+    if request.top_p is not None:
+        settings["top_p"] = request.top_p
+    return settings
 
 
 def _parameters(
@@ -162,21 +238,41 @@ def _parameters(
     return ModelRequestParameters(output_mode="tool", output_tools=[tool], allow_text_output=False)
 
 
-def _text(reply: "ModelResponse", engine: str) -> str:
-    """The whole answer. Raises InvalidOutput, ContentRejected."""
+def _text(reply: "ModelResponse") -> str:
+    """The text, or what the tool that gives an answer its form was called with; else ""."""
     from pydantic_ai.messages import TextPart, ToolCallPart
 
-    if reply.finish_reason == "length":
-        raise InvalidOutput("the answer was cut off", engine=engine, code="LLM_TRUNCATED")
-    if reply.finish_reason == "content_filter":
-        raise ContentRejected("a safety filter refused", engine=engine)
     for part in reply.parts:
         if isinstance(part, ToolCallPart) and part.tool_name == _ANSWER:
             return part.args if isinstance(part.args, str) else json.dumps(part.args or {})
-    text = "".join(part.content for part in reply.parts if isinstance(part, TextPart))
-    if not text:
-        raise InvalidOutput("the reply has no text", engine=engine)
-    return text
+    return "".join(part.content for part in reply.parts if isinstance(part, TextPart))
+
+
+def _piece(event: object) -> str:
+    """The text that an event of a stream adds, or the piece of the answering tool's arguments."""
+    from pydantic_ai.messages import (
+        PartDeltaEvent,
+        PartStartEvent,
+        TextPart,
+        TextPartDelta,
+        ToolCallPart,
+        ToolCallPartDelta,
+    )
+
+    match event:
+        case PartStartEvent(part=TextPart(content=text)):
+            return text
+        case PartDeltaEvent(delta=TextPartDelta(content_delta=text)):
+            return text
+        case PartStartEvent(part=ToolCallPart(args=args)):
+            return _arguments(args)
+        case PartDeltaEvent(delta=ToolCallPartDelta(args_delta=args)):
+            return _arguments(args)
+    return ""
+
+
+def _arguments(args: object) -> str:
+    return args if isinstance(args, str) else json.dumps(args) if args else ""
 
 
 def _cost_micros(reply: "ModelResponse") -> int | None:

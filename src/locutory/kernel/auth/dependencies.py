@@ -37,6 +37,7 @@ from locutory.kernel.auth.contract import (
     ScopeMissing,
 )
 from locutory.kernel.auth.gate import Auth, is_loopback
+from locutory.kernel.caller import caller_tenant
 from locutory.kernel.db import Database, Storage
 from locutory.kernel.errors import ForbiddenError, UnauthenticatedError
 
@@ -171,6 +172,7 @@ def _requirement(scope: str) -> Callable[..., Awaitable[Principal]]:
             raise NoTenant
         if not principal.allows(scope):
             raise ScopeMissing
+        caller_tenant.set(principal.current.tenant.id)
         return principal
 
     return required
@@ -190,6 +192,7 @@ async def _enter(
         raise ScopeMissing
     storage: Storage = request.app.state.storage
     tenant = inside.tenant
+    caller_tenant.set(tenant.id)
     return Access(principal=inside, tenant=tenant, db=storage.database(tenant.id))
 
 

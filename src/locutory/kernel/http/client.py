@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -119,15 +119,18 @@ class HttpClient:
         attempts: int = 1,
         gated: bool = False,
         refine: Refine | None = None,
+        place: str | None = None,
+        guarded: bool = True,
     ) -> Reply:
         """Call an engine at a base URL from the settings; redirects are not followed.
 
         `json`, `data` and `form` exclude each other; a Path is uploaded as a file, block by block.
         More than one attempt is for calls that may run twice. `gated` is for addresses that the
         engine itself named: they must be public, and go out as written. `refine` may replace the
-        error that a status stands for by one that the body tells. Raises EngineAuthError,
-        EngineThrottled, EngineUnavailable, EngineRejectedError, BreakerOpenError; UrlBlockedError
-        if gated.
+        error that a status stands for by one that the body tells. `place` has a breaker and metrics
+        of its own, where several servers are one kind of engine; without `guarded` the breaker is
+        the caller's affair. Raises EngineAuthError, EngineThrottled, EngineUnavailable,
+        EngineRejectedError, BreakerOpenError; UrlBlockedError if gated.
         """
         sent = dict(headers or {})
         if json is not None:
@@ -149,14 +152,64 @@ class HttpClient:
         )
 
         async def once() -> Reply:
-            with self.breaker(engine).guard(), self._metrics.measure(engine):
+            where = place or engine
+            guard = self.breaker(where).guard() if guarded else nullcontext()
+            with guard, self._metrics.measure(where):
                 reply = await self._exchange(outgoing, engine)
-                if not 200 <= reply.status < 300:
-                    error = engine_error(reply, engine=engine, now=self._clock(), secrets=sent)
-                    raise error if refine is None else refine(reply, error)
+                self._require_success(reply, engine, sent, refine)
                 return reply
 
         return await retrying(once, attempts=attempts, rng=self._rng)
+
+    @asynccontextmanager
+    async def stream(
+        self,
+        method: str,
+        url: str,
+        *,
+        engine: str,
+        headers: Mapping[str, str] | None = None,
+        json: Any = None,
+        timeout_s: float = 60.0,
+        refine: Refine | None = None,
+        place: str | None = None,
+        guarded: bool = True,
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Call an engine as `request` does and read the body in chunks, as they come.
+
+        `timeout_s` bounds the time to the headers; how long a chunk may take is the reader's
+        affair. Raises as `request`, also while the body is read.
+        """
+        from locutory.kernel.http import connections  # noqa: PLC0415 - aiohttp loads at first use
+
+        def failure(reason: str) -> EngineUnavailable:
+            return EngineUnavailable(f"{engine} does not answer: {reason}", engine=engine)
+
+        sent = {"Content-Type": "application/json", **(headers or {})}
+        where, session = place or engine, self._plain_session()
+        with (
+            self.breaker(where).guard() if guarded else nullcontext(),
+            self._metrics.measure(where),
+            connections.network_errors(failure),
+        ):
+            async with asyncio.timeout(timeout_s):
+                response = await session.request(
+                    method, url, headers=sent, data=orjson.dumps(json), allow_redirects=False
+                )
+            async with response:
+                if not 200 <= response.status < 300:
+                    content = await connections.read_capped(response, MAX_REPLY_BYTES) or b""
+                    reply = Reply(response.status, _lower(response.headers), content)
+                    self._require_success(reply, engine, sent, refine)
+                yield response.content.iter_any()
+
+    def _require_success(
+        self, reply: Reply, engine: str, sent: Mapping[str, str], refine: Refine | None
+    ) -> None:
+        """Raise the error that a status stands for."""
+        if not 200 <= reply.status < 300:
+            error = engine_error(reply, engine=engine, now=self._clock(), secrets=sent)
+            raise error if refine is None else refine(reply, error)
 
     async def _exchange(self, outgoing: _Outgoing, engine: str) -> Reply:
         from locutory.kernel.http import connections  # noqa: PLC0415 - aiohttp loads at first use

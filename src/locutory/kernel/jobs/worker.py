@@ -20,6 +20,7 @@ from uuid import UUID
 import structlog
 from opentelemetry.trace import Span, SpanKind
 
+from locutory.kernel.caller import caller_tenant
 from locutory.kernel.db.database import Database, Storage, WriteFn
 from locutory.kernel.db.session import Session
 from locutory.kernel.failpoints import failpoint
@@ -368,6 +369,7 @@ class Worker:
         loop = asyncio.get_running_loop()
         began = loop.time()
         outcome = "ok"
+        caller_tenant.set(None if job.tenant_id == KERNEL else job.tenant_id)
         structlog.contextvars.bind_contextvars(
             job_id=str(job.id), correlation_id=job.correlation_id, kind=job.kind
         )

@@ -34,7 +34,8 @@ _SUPERVISOR = _REVIEWER | {"calls:ingest", SCORING}
 
 ROLES: Mapping[str, frozenset[str]] = {
     Role.BUSINESS_ADMIN: _SUPERVISOR
-    | {"calls:manage", "calls:users", "calls:export", Scopes.KEYS_MANAGE},
+    | {"calls:manage", "calls:users", "calls:export", Scopes.KEYS_MANAGE}
+    | {"runtime:ask", "runtime:read"},
     Role.SUPERVISOR: _SUPERVISOR,
     Role.REVIEWER: _REVIEWER,
     Role.ANALYST: _VIEWER | {"calls:export"},

@@ -1,0 +1,81 @@
+"""What others may name of the runtime: scopes, states, events, errors."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar, Final
+
+from locutory.kernel.errors import (
+    ConflictError,
+    ErrorClass,
+    LocutoryError,
+    NotFoundError,
+    RateLimitedError,
+)
+from locutory.kernel.events import Event
+
+ASK: Final = "runtime:ask"
+READ: Final = "runtime:read"
+BATCH: Final = "runtime.batch"
+QUEUE: Final = "runtime"
+DEFAULT_MODEL: Final = "locutory-default"
+MODULE: Final = "runtime"
+
+
+class BatchState(StrEnum):
+    """Where a batch stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    PARTIAL = "partial"
+    FAILED = "failed"
+
+
+class ItemState(StrEnum):
+    """Where one request of a batch stands."""
+
+    QUEUED = "queued"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class Period(StrEnum):
+    """What a budget is for, in UTC."""
+
+    DAY = "day"
+    MONTH = "month"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetNear(Event):
+    """A business has spent most of a budget for models; told once in each period."""
+
+    type: ClassVar[str] = "llm.budget_near"
+    period: str
+    began: str
+    spent_micros: int
+    limit_micros: int
+
+
+class NotConfigured(ConflictError):
+    """No language model is set up here; rules cannot write free text."""
+
+    code = "LLM_NOT_CONFIGURED"
+
+
+class LlmUnavailable(LocutoryError):
+    """No language model answers."""
+
+    status, code, cls = 503, "LLM_UNAVAILABLE", ErrorClass.PROVIDER_OUTAGE
+
+
+class BudgetExceeded(RateLimitedError):
+    """The budget for language models is spent."""
+
+    code = "BUDGET_EXCEEDED"
+
+
+class BatchNotFound(NotFoundError):
+    """There is no such batch here."""
+
+    code = "LLM_BATCH_NOT_FOUND"
