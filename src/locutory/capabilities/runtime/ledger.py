@@ -45,7 +45,9 @@ class Ledger:
         self._ttft = metrics.histogram(
             "llm_ttft_seconds", "Time to the first token", ("provider", "model")
         )
-        self._tokens = metrics.counter("llm_tokens_total", "Tokens", ("provider", "kind"))
+        self._tokens = metrics.counter(
+            "llm_tokens_total", "Tokens of prompts (in) and answers (out)", ("provider", "dir")
+        )
         self._cost = metrics.counter("llm_cost_usd_total", "Known costs", ("provider",))
         self._unpriced = metrics.counter(
             "llm_unpriced_calls_total", "Answers whose price is unknown", ("provider",)
@@ -115,8 +117,8 @@ class Ledger:
         self._seconds.labels(*place).observe(attempt.latency_ms / 1000)
         if attempt.ttft_ms is not None:
             self._ttft.labels(*place).observe(attempt.ttft_ms / 1000)
-        self._tokens.labels(attempt.provider, "input").inc(attempt.tokens_in)
-        self._tokens.labels(attempt.provider, "output").inc(attempt.tokens_out)
+        self._tokens.labels(attempt.provider, "in").inc(attempt.tokens_in)
+        self._tokens.labels(attempt.provider, "out").inc(attempt.tokens_out)
         if attempt.cost_micros is not None:
             self._cost.labels(attempt.provider).inc(attempt.cost_micros / 1_000_000)
         elif attempt.ok:

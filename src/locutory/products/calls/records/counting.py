@@ -49,9 +49,6 @@ class CallCounters:
         self._llm = metrics.histogram(
             "llm_duration_seconds", "Time of the language model", ("provider", "model", "agent")
         )
-        self._tokens = metrics.counter(
-            "llm_tokens_total", "Tokens of agents' prompts (in) and answers (out)", ("dir",)
-        )
         self._cache = metrics.counter(
             "llm_cache_requests_total", "Agents' answers by whether they were known", ("result",)
         )
@@ -114,8 +111,6 @@ class CallCounters:
         self._analyzed.labels(await self._bid(tenant_id), result).inc()
         self._cost.labels("llm").inc(cost_micros)
         for key, agent in meta.items():
-            self._tokens.labels("in").inc(agent["tokens_in"] or 0)
-            self._tokens.labels("out").inc(agent["tokens_out"] or 0)
             if agent["source"] in ("llm", "cache"):
                 self._cache.labels("hit" if agent["cached"] else "miss").inc()
             if agent["degraded"]:
