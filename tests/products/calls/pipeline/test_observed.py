@@ -9,7 +9,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.journeys.conftest import example
 
 from locutory.capabilities.analysis.api import Analyst
+from locutory.capabilities.runtime.api import Runtime
 from locutory.engines.llm.base import LLMRequest
+from locutory.engines.llm.places import MAIN, HealthBook, Place
+from locutory.engines.llm.registry import ONCE
+from locutory.engines.llm.router import Router
 from locutory.engines.llm.scripted import ScriptedLLM
 from locutory.engines.stt import STTProvider
 from locutory.engines.stt.stub import StubSTT
@@ -57,7 +61,10 @@ def with_model(house: "House") -> ScriptedLLM:
         return json.dumps(example(dict(request.schema or {"type": "string"})))
 
     model = ScriptedLLM(answer)
-    house.server.services.add(Analyst, Analyst(model))
+    place = Place(name="scripted", llm=model, models={MAIN: model.model})
+    ledger = house.server.services.get(Runtime).ledger
+    router = Router(places=[place], policy=ONCE, book=HealthBook(), watch=ledger.note)
+    house.server.services.add(Analyst, Analyst(router))
     return model
 
 
@@ -89,7 +96,10 @@ async def test_a_call_leaves_its_figures(house: "House", recording: bytes) -> No
     assert figure("stt_audio_seconds_total", provider="stub") == 2.0
     assert figure("cost_micros_total", kind="stt") == 2000
     assert figure("cost_micros_total", kind="llm") > 0
-    assert figure("llm_tokens_total", dir="in") > figure("llm_tokens_total", dir="out") > 0
+    spent, written = (
+        figure("llm_tokens_total", provider="scripted", dir=way) for way in ("in", "out")
+    )
+    assert spent > written > 0
     assert figure("llm_cache_requests_total", result="miss") > 0
     for stage in ("transcribe", "analyze"):
         assert figure("stage_duration_seconds_count", stage=stage) == 1
