@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import create_engine, text
+from tests.brokers import need_redis
 from tests.conftest import free_port
 
 if TYPE_CHECKING:
@@ -130,6 +131,20 @@ def test_a_data_directory_that_cannot_be_written(install: Install) -> None:
     assert code == 1
     assert found["data directory"]["state"] == "must fix"
     assert "LOCUTORY_DATA_DIR" in found["data directory"]["mend"]
+
+
+def test_a_broker_that_does_not_answer_one_that_does_and_none(install: Install) -> None:
+    away = install.look(BUS__URL="amqp://guest:pl4nted@127.0.0.1:1/")
+    strange = install.look(BUS__URL="ftp://127.0.0.1/")
+    none = install.look()
+    there = install.look(BUS__URL=need_redis())
+
+    assert (away[0], away[1]["broker"]["state"]) == (1, "must fix")
+    assert away[1]["broker"]["mend"] == "LOCUTORY_BUS__URL"
+    assert "pl4nted" not in str(away[1])
+    assert (strange[0], strange[1]["broker"]["state"]) == (1, "must fix")
+    assert "broker" not in none[1]
+    assert there[1]["broker"]["words"] == "redis"
 
 
 def test_a_store_of_limits_that_does_not_answer_and_one_that_does(install: Install) -> None:

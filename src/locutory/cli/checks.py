@@ -13,6 +13,7 @@ from pathlib import Path
 from sqlalchemy import func, select, text
 
 from locutory.app import MODULES
+from locutory.engines.bus import get_bus
 from locutory.engines.databases.registry import get_database
 from locutory.engines.llm.registry import get_llm
 from locutory.engines.stt import get_stt_provider
@@ -92,6 +93,25 @@ async def of_limits(settings: Settings) -> Finding:
         words = f"{where} does not answer: nothing is limited"
         return Finding("rate limits", State.MUST_FIX, words, mend)
     return Finding("rate limits", State.OK, where.removeprefix("async+"))
+
+
+async def of_bus(settings: Settings) -> list[Finding]:
+    """Whether the broker answers, where there is one."""
+    part, mend = "broker", "LOCUTORY_BUS__URL"
+    if settings.bus.url is None:
+        return []
+    try:
+        bus = get_bus(settings.bus.url.get_secret_value(), settings.bus.prefix)
+    except ConfigError as error:
+        return [Finding(part, State.MUST_FIX, error.detail, mend)]
+    try:
+        await bus.check()
+    except LocutoryError as error:
+        words = f"{error.detail}; workers find their jobs each second without it"
+        return [Finding(part, State.MUST_FIX, words, mend)]
+    finally:
+        await bus.close()
+    return [Finding(part, State.OK, bus.name)]
 
 
 async def of_database(settings: Settings) -> list[Finding]:
