@@ -22,6 +22,7 @@ BENCHES = (
     "stt",
     "footprint",
     "rag",
+    "bus",
 )
 # cases that --full runs at length; PG1 comes with PG2 and PK1 with PK2, which share their runs
 AT_LENGTH = {"pipeline": ("PA1", "PA4"), "webhook": ("PG1",), "footprint": ("PK1",)}

@@ -32,8 +32,8 @@ log = structlog.get_logger(__name__)
 
 KEEP_UNTOLD_DAYS: Final = 7
 _LEASE_S = 10.0
-_BATCH = 500
-_EACH = 200  # of one tenant in a batch, so that a flood does not silence the others
+EVENTS_AT_ONCE: Final = 500
+_FAIR = 5  # tenants that share a batch evenly
 _SWEEP_S = 1.0
 _FENCED = {"fenced": True}
 _event = table_of(EventRow)
@@ -46,7 +46,7 @@ _PAGE = (
         _event.c.seq <= bindparam("until"),
     )
     .order_by(_event.c.seq)
-    .limit(_EACH)
+    .limit(bindparam("most"))
 )
 _LEASE = text(
     """
@@ -140,13 +140,14 @@ class Relay:
     async def _batch(self, behind: list[Any]) -> tuple[list[Message], dict[UUID, int]]:
         messages: list[Message] = []
         reached: dict[UUID, int] = {}
+        most = EVENTS_AT_ONCE // min(len(behind) or 1, _FAIR)  # a flood silences nobody
         async with self._storage.read(None) as session:
             for tenant_id, told, numbered in behind:
-                if len(messages) >= _BATCH:
+                if len(messages) >= EVENTS_AT_ONCE:
                     break
                 rows = await session.execute(
                     _PAGE,
-                    {"tenant": tenant_id, "after": told, "until": numbered},
+                    {"tenant": tenant_id, "after": told, "until": numbered, "most": most},
                     execution_options=_FENCED,
                 )
                 slug = await self._slugs.of(tenant_id)
