@@ -14,7 +14,7 @@ from uuid import UUID
 
 import orjson
 import structlog
-from sqlalchemy import BigInteger, Uuid, bindparam, select, text
+from sqlalchemy import BigInteger, Text, Uuid, bindparam, cast, select, text
 
 from locutory.kernel.bus.contract import Bus, BusUnavailable, Message
 from locutory.kernel.bus.slugs import Slugs
@@ -39,7 +39,10 @@ _FENCED = {"fenced": True}
 _event = table_of(EventRow)
 
 _PAGE = (
-    select(_event)
+    select(
+        *(_event.c[name] for name in ("id", "seq", "type", "subject", "at_ms", "correlation_id")),
+        cast(_event.c.payload, Text).label("data"),  # as it is stored: it is passed on unread
+    )
     .where(
         _event.c.tenant_id == bindparam("tenant"),
         _event.c.seq > bindparam("after"),
@@ -184,7 +187,7 @@ def _body(row: Any, slug: str) -> bytes:
         "tenant": slug,
         "sequence": row.seq,
         "correlationid": row.correlation_id,
-        "data": row.payload,
+        "data": orjson.Fragment(row.data),
     }
     return orjson.dumps({name: value for name, value in event.items() if value is not None})
 
