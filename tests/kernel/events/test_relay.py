@@ -16,6 +16,7 @@ from locutory.kernel.bus import Bus, BusUnavailable
 from locutory.kernel.bus.slugs import Slugs
 from locutory.kernel.db import Database, Storage
 from locutory.kernel.events import Event, emit
+from locutory.kernel.events import relay as relaying
 from locutory.kernel.events.relay import Relay
 from locutory.kernel.events.sealer import Sealer
 from locutory.kernel.jobs import Registry
@@ -139,17 +140,24 @@ async def test_what_a_broker_did_not_take_is_told_when_it_is_back(
     assert [n for _, n in heard(prefix, "one")] == [1, 2]
 
 
-async def test_a_running_relay_follows_the_log(storage: Storage, prefix: str) -> None:
+async def test_a_running_relay_follows_the_log(
+    storage: Storage, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # many idle looks between two events, and a lease that nobody outlives
+    monkeypatch.setattr(relaying, "_SWEEP_S", 0.01)
+    monkeypatch.setattr(relaying, "_LEASE_S", 3600.0)
     db = await business(storage, "one")
     bus = get_bus(REDIS, prefix)
     stop = asyncio.Event()
     running = asyncio.create_task(relay(storage, bus).run(stop))
     with redis.Redis.from_url(REDIS) as client:
-        for n in range(5):
-            await happen(db, n)
-            while (0, n) not in [(0, m) for _, m in heard(prefix, "one")]:
-                last = {f"{prefix}locutory.events": "$"}
-                await asyncio.to_thread(client.xread, last, block=50)
+        async with asyncio.timeout(30.0):
+            for n in range(5):
+                await asyncio.to_thread(client.blpop, [f"{prefix}nothing"], 0.05)
+                await happen(db, n)
+                while (0, n) not in [(0, m) for _, m in heard(prefix, "one")]:
+                    last = {f"{prefix}locutory.events": "$"}
+                    await asyncio.to_thread(client.xread, last, block=50)
     stop.set()
     await running
     await bus.close()

@@ -83,6 +83,7 @@ class Relay:
         self._slugs = slugs
         self._me = str(new_id())
         self._leads_until = 0.0  # on the monotonic clock
+        self._refused = False  # the lease, when it was asked for last
         self._told = metrics.counter("bus_events_total", "Events told to the broker")
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -99,7 +100,7 @@ class Relay:
                     while await self.tell() and not stop.is_set():
                         pass
                     away_s = _SWEEP_S
-                    if not self._leads:  # somebody else does: look again when he may have died
+                    if self._refused:  # somebody else relays: look again when he may have died
                         event, pause_s = stop, random.uniform(0.5, 1.0) * _LEASE_S
                 except Exception as error:
                     _tell_why(error)
@@ -122,7 +123,6 @@ class Relay:
         """
         behind = await self._behind()
         if not behind:
-            self._leads_until = self._leads_until or time.monotonic() + _SWEEP_S
             return 0
         if not self._leads:
             await self._storage.database().write(lambda tx: self._note(tx, {}))
@@ -169,7 +169,8 @@ class Relay:
         until = at_ms + int(_LEASE_S * 1000)
         lease = {"me": self._me, "now": at_ms, "until": until}
         taken = await tx.execute(_LEASE, lease, execution_options=_FENCED)
-        self._leads_until = began + _LEASE_S / 2 if taken.first() else 0.0
+        self._refused = taken.first() is None
+        self._leads_until = 0.0 if self._refused else began + _LEASE_S / 2
         for tenant_id, seq in reached.items():
             await tx.execute(_TOLD, {"tenant": tenant_id, "seq": seq}, execution_options=_FENCED)
 
