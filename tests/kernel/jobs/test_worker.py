@@ -98,6 +98,42 @@ async def test_refused_credentials_close_the_gate_and_keep_the_jobs(storage: Sto
     assert await states(storage) == {"queued": 5}
 
 
+async def test_a_job_that_a_worker_lost_and_took_again_frees_both_slots(storage: Storage) -> None:
+    began, first = asyncio.Event(), asyncio.Event()
+    runs: list[int] = []
+
+    async def slow(ctx: Context) -> JobSpec:
+        runs.append(ctx.job.token)
+        if len(runs) == 1:
+            began.set()
+            await first.wait()
+        else:
+            first.set()
+        return JobSpec(kind="slow", delay_s=3600.0)
+
+    worker = worker_of(storage, JobKind(kind="slow", queue="q", handler=slow), slots=2)
+    await put(storage, JobSpec(kind="slow"))
+    draining = asyncio.create_task(worker.drain())
+    await began.wait()
+
+    await storage.database().write(_give_back)
+    storage.signals.notify(["jobs"])
+    await worker._tick()
+    await draining
+
+    assert runs == [1, 2]
+    assert worker._held["q"].total() == 0
+    assert await states(storage) == {"done": 1, "delayed": 1}
+
+
+async def _give_back(tx: Session) -> None:
+    await tx.execute(
+        text(
+            "UPDATE kernel_job SET state = 'queued', lease_until_ms = NULL WHERE state = 'running'"
+        )
+    )
+
+
 async def test_a_worker_past_its_lease_cannot_write(storage: Storage) -> None:
     async def late(ctx: Context) -> None:
         async def expire(tx: Session) -> None:

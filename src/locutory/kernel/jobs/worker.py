@@ -254,11 +254,14 @@ class Worker:
     async def _end_well(self, tx: Session, ended: list[tuple[Claimed, Next]], at_ms: int) -> None:
         if not ended:
             return
-        ours = await queue.held(tx, (job for job, _ in ended), at_ms)
+        # a job that was lost and taken again may end twice at once: its newest token counts
+        newest = {job.id: job.token for job, _ in sorted(ended, key=lambda one: one[0].token)}
+        current = [job for job, _ in ended if job.token == newest[job.id]]
+        ours = await queue.held(tx, current, at_ms)
         await queue.complete(tx, list(ours), at_ms)
         rows: list[dict[str, Any]] = []
         for job, following in ended:
-            if job.id in ours:
+            if job.id in ours and job.token == newest[job.id]:
                 rows += self.rows(job, following, at_ms)
             else:
                 log.warning("lease lost before the end", job_id=str(job.id), kind=job.kind)
@@ -392,7 +395,9 @@ class Worker:
             outcome = failure.cls
             await self._survive(lambda: self._fail(job, failure, cause), None)
         finally:
-            del self._running[job.id]
+            # a lease that was lost may be ours again: then that run stands there
+            if self._running.get(job.id, (None,))[0] is context:
+                del self._running[job.id]
             self._held[job.queue][job.tenant_id] -= 1
             self._backfill[job.queue] -= job.priority >= Priority.BACKFILL
             self._watcher.ended(job, outcome, loop.time() - began)
