@@ -37,6 +37,7 @@ from locutory.kernel.settings import (
     AuthSettings,
     BlobSettings,
     DatabaseSettings,
+    HttpSettings,
     LimitSettings,
     Settings,
 )
@@ -294,8 +295,14 @@ def blob_settings() -> BlobSettings:
 
 
 @pytest.fixture
+def http_settings() -> HttpSettings:
+    """What the server may reach outside, unless a test says otherwise."""
+    return HttpSettings()
+
+
+@pytest.fixture
 async def server(
-    tmp_path: Path, database_url: str, blob_settings: BlobSettings
+    tmp_path: Path, database_url: str, blob_settings: BlobSettings, http_settings: HttpSettings
 ) -> AsyncIterator[app.Server]:
     """The composed program, alive, without a worker; rates are out of the way."""
     settings = Settings(
@@ -304,6 +311,7 @@ async def server(
         auth=CHEAP,
         limits=LimitSettings(default="1000000/minute", login="1000000/minute"),
         blobs=blob_settings,
+        http=http_settings,
     )
     async with app.compose(settings).running(work=False) as server:
         yield server

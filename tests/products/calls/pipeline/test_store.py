@@ -9,7 +9,7 @@ from tests.engines.blobs.stores import PREFIX, stub_settings
 from tests.stubs.s3 import DENIED, SLOW_DOWN, S3Stub
 from tests.stubs.vendor import Answer, Request, VendorStub, served
 
-from locutory.kernel.settings import BlobSettings
+from locutory.kernel.settings import BlobSettings, HttpSettings
 
 ALWAYS = 1000
 
@@ -41,13 +41,17 @@ def blob_settings(stub: S3Stub) -> BlobSettings:
     return stub_settings(stub)
 
 
+@pytest.fixture
+def http_settings(source: Recordings) -> HttpSettings:
+    return HttpSettings(allow_private_hosts=(source.url.removeprefix("http://"),))
+
+
 def files(stub: S3Stub) -> list[str]:
     """What kinds of files of calls lie in the bucket."""
     return sorted(key.rpartition("/")[2].partition("-")[0] for key in stub.objects)
 
 
 async def push(house: Any, source: Recordings, callid: str) -> None:
-    house.server.settings.http.allow_private_hosts = (source.url.removeprefix("http://"),)
     call = {"callid": callid, "audio_url": f"{source.url}/{callid}.wav"}
     await house.told("POST", "/ingest/{bid}/calls", json={"calls": [call]})
 
@@ -158,7 +162,7 @@ async def test_a_bucket_that_goes_in_the_middle_costs_no_attempt(
     stub.heal()
     await house.work()
 
-    assert tuple(waiting) == ("queued", 0, True, "BLOBS_UNAVAILABLE")
+    assert tuple(waiting) == ("delayed", 0, True, "BLOBS_UNAVAILABLE")
     assert half == {}
     assert (await house.call("c1"))["status"] == "done"
     assert files(stub) == ["original"]
@@ -176,7 +180,7 @@ async def test_a_kept_recording_that_cannot_be_read_waits_for_the_bucket(
     stub.heal()
     await house.work()
 
-    assert [tuple(row) for row in kept] == [("queued", 0)]
+    assert [tuple(row) for row in kept] == [("delayed", 0)]
     assert player["error_code"] == "BLOBS_UNAVAILABLE"
     assert (await house.call("c1"))["status"] == "done"
 
