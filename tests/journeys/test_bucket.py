@@ -32,6 +32,7 @@ def at(stub: S3Stub, prefix: str = "one") -> dict[str, str]:
         "BLOBS__REGION": REGION,
         "BLOBS__ACCESS_KEY": ACCESS_KEY,
         "BLOBS__SECRET_KEY": SECRET_KEY,
+        "JOBS__LEASE_S": "60",
     }
 
 
