@@ -33,7 +33,14 @@ from locutory.kernel.auth import people
 from locutory.kernel.auth.passwords import Passwords
 from locutory.kernel.db import Session, Storage
 from locutory.kernel.db.migrate import migrate
-from locutory.kernel.settings import AuthSettings, DatabaseSettings, LimitSettings, Settings
+from locutory.kernel.settings import (
+    AuthSettings,
+    BlobSettings,
+    DatabaseSettings,
+    HttpSettings,
+    LimitSettings,
+    Settings,
+)
 from locutory.products.calls.businesses.contract import Role
 
 assert app.MODULES, "every table is known before migrating"
@@ -282,13 +289,29 @@ def password_hash() -> str:
 
 
 @pytest.fixture
-async def server(tmp_path: Path, database_url: str) -> AsyncIterator[app.Server]:
+def blob_settings() -> BlobSettings:
+    """Where the server keeps its files: in its data directory, unless a test says otherwise."""
+    return BlobSettings()
+
+
+@pytest.fixture
+def http_settings() -> HttpSettings:
+    """What the server may reach outside, unless a test says otherwise."""
+    return HttpSettings()
+
+
+@pytest.fixture
+async def server(
+    tmp_path: Path, database_url: str, blob_settings: BlobSettings, http_settings: HttpSettings
+) -> AsyncIterator[app.Server]:
     """The composed program, alive, without a worker; rates are out of the way."""
     settings = Settings(
         data_dir=tmp_path / "data",
         database=DatabaseSettings(url=database_url),
         auth=CHEAP,
         limits=LimitSettings(default="1000000/minute", login="1000000/minute"),
+        blobs=blob_settings,
+        http=http_settings,
     )
     async with app.compose(settings).running(work=False) as server:
         yield server

@@ -17,7 +17,7 @@ _UUID = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{
 _HEX = re.compile(r"\b(?:[0-9a-f]{64}|[0-9a-f]{32}|[0-9a-f]{16})\b")
 _JWT = re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]+")
 _KEY = re.compile(r"\b(lct|lce)_[0-9a-f]{12}_[\w-]{40,}")
-_HOOK_SECRET = re.compile(r"\bwhsec_[\w-]{20,}")
+_HOOK_SECRET = re.compile(r"\bwh(sec|tok)_[\w-]{20,}")
 _WORKER = re.compile(r"-\d+-[0-9a-f]{8}$")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
@@ -116,7 +116,7 @@ class Disguise:
         for word, shown in self.words.items():
             text = text.replace(word, shown)
         text = _KEY.sub(r"\1_EXAMPLE_not-a-real-key", text)
-        text = _HOOK_SECRET.sub("whsec_EXAMPLE-not-a-real-secret", text)
+        text = _HOOK_SECRET.sub(r"wh\1_EXAMPLE-not-a-real-secret", text)
         text = _JWT.sub("EXAMPLE.ACCESS.TOKEN", text)
         text = _UUID.sub(lambda match: self._id(match[0], place), text)
         text = _HEX.sub(lambda match: self._hash(match[0], place), text)

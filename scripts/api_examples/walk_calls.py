@@ -1,6 +1,6 @@
 """Calls on their way in, and all that is kept of one."""
 
-from api_examples.steps import Step, asked
+from api_examples.steps import NOBODY, Step, asked
 from locutory.products.calls.demo import path
 
 _CALL = "/call-records/{bid}/{callid}"
@@ -157,6 +157,64 @@ _DATABASES = [
     asked("DELETE /pipeline/{bid}/sources/{source_id}", "Read no longer", status=204, silent=True),
 ]
 
+_PUSHES = [
+    asked(
+        "PUT /pipeline/{bid}/webhooks-in/{provider}",
+        "A provider that cannot sign gets a token",
+        {"scheme": "token"},
+        about={"provider": "generic"},
+        keep={"token": "token"},
+    ),
+    asked("GET /pipeline/{bid}/webhooks-in", "The providers that may tell of calls"),
+    asked(
+        "POST /ingest/{bid}/webhooks/{provider}",
+        "A missed call, the token in the query",
+        {"callid": "c-1007", "direction": "inbound", "status": "no-answer"},
+        about={"provider": "generic"},
+        params={"token": "$token"},
+        who=NOBODY,
+    ),
+    asked(
+        "POST /ingest/{bid}/webhooks/{provider}/{token}",
+        "A missed call, the token in the path",
+        {"callid": "c-1008", "direction": "inbound", "status": "busy"},
+        about={"provider": "generic"},
+        who=NOBODY,
+    ),
+    asked(
+        "DELETE /pipeline/{bid}/webhooks-in/{provider}",
+        "Listen no longer",
+        status=204,
+        about={"provider": "generic"},
+    ),
+    asked(
+        "POST /pipeline/{bid}/sources",
+        "",
+        {
+            "name": "Changes",
+            "kind": "push",
+            "mapping": {"table": "call_history", "row_id": "id", "callid": "call_id"},
+        },
+        status=201,
+        silent=True,
+        keep={"source_id": "id"},
+    ),
+    asked(
+        "POST /ingest/{bid}/cdc",
+        "A row that was added, as Debezium tells it",
+        [
+            {
+                "op": "c",
+                "before": None,
+                "after": {"id": 9, "call_id": "c-1009"},
+                "source": {"connector": "mysql", "table": "call_history", "ts_ms": 1779098400000},
+            }
+        ],
+        params={"source": "Changes"},
+    ),
+    asked("DELETE /pipeline/{bid}/sources/{source_id}", "", status=204, silent=True),
+]
+
 _LISTS = (
     [
         asked(f"GET {path_}", "A page of calls, newest first", params=_LISTED)
@@ -249,5 +307,5 @@ _ONE = [
     asked("GET /call-records/{bid}/bulk/{bulk_id}", "A deed on many calls that is done"),
 ]
 
-ARRIVING: list[Step] = [*_INTAKE, *_FOLDERS, *_DATABASES]
+ARRIVING: list[Step] = [*_INTAKE, *_FOLDERS, *_DATABASES, *_PUSHES]
 READING: list[Step] = [*_LISTS, *_ONE]

@@ -16,7 +16,7 @@ from locutory.capabilities.analysis.api import Analyst
 from locutory.capabilities.knowledge.api import Knowledge
 from locutory.capabilities.runtime.api import Ledger, Runtime
 from locutory.capabilities.runtime.module import module as runtime
-from locutory.engines.blobs import BlobStore, LocalBlobs
+from locutory.engines.blobs import BlobStore, get_blobs
 from locutory.engines.bus import get_bus
 from locutory.engines.embeddings.base import Embedder
 from locutory.engines.embeddings.registry import get_embedder
@@ -246,7 +246,7 @@ def _services(
     services.add(Listenings, Listenings())
     http = HttpClient(settings.http, metrics=metrics, tracing=tracing)
     services.add(HttpClient, http)
-    blobs = LocalBlobs(settings.data_dir / "blobs")
+    blobs = get_blobs(settings)
     services.add(BlobStore, blobs)
     services.add(BlobPutter, blobs)
     embedder = get_embedder("hashed")
@@ -293,6 +293,14 @@ def _database_check(server: Server) -> Check:
     return check
 
 
+def _blobs_check(server: Server) -> Check:
+    async def check() -> dict[str, str]:
+        await server.services.get(BlobStore).check()
+        return {"kind": "local" if server.settings.blobs.url is None else "s3"}
+
+    return check
+
+
 def create_app(server: Server, *, work: bool = True) -> FastAPI:
     """The ASGI app of a composed server."""
 
@@ -330,6 +338,7 @@ def create_app(server: Server, *, work: bool = True) -> FastAPI:
     checks.add("workers", workers, gates_ready=False)
     if server.link is not None:
         checks.add("bus", server.link.check, gates_ready=False)
+    checks.add("blobs", _blobs_check(server), gates_ready=False)
     checks.add("models", server.services.get(Runtime).check, gates_ready=False)
     for module in server.modules:
         for name, check in module.checks.items():

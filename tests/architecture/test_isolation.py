@@ -66,6 +66,7 @@ UNKNOWN = {
     "backfill_id": NO_ONE,
     "request_id": NO_ONE,
     "name": f"source:{NO_ONE}",
+    "provider": "exotel",
 }
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(16)
 
@@ -141,6 +142,9 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /ingest/{bid}/audio": {"files": {"file": ("a.wav", b"RIFF\x24\0\0\0WAVEfmt ")}},
     "POST /ingest/{bid}/backfill": {"json": {"source_id": "{source_id}", **_LONG_AGO}},
     "POST /ingest/{bid}/calls": {"json": {"calls": [{"callid": "new"}]}},
+    "POST /ingest/{bid}/cdc": {"json": {"payload": {"op": "t"}}},
+    "POST /ingest/{bid}/webhooks/{provider}": {"json": {"CallSid": "new"}},
+    "POST /ingest/{bid}/webhooks/{provider}/{token}": {"json": {"CallSid": "new"}},
     "POST /moments/{bid}": {"json": {"key": "other", "name": "Other", "rule": _SILENCE}},
     "PATCH /moments/{bid}/{moment_id}": {"json": {"name": "Renamed"}},
     "POST /moments/{bid}/{moment_id}/test": {"json": {"callids": ["{callid}"]}},
@@ -176,6 +180,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /scoring-templates/{bid}/{template_id}/preview": {"json": {"callids": ["{callid}"]}},
     "PUT /pipeline/{bid}/budgets": {"json": {"audio_minutes": 600}},
     "PUT /pipeline/{bid}/config": {"json": {"filters": {"min_duration_s": 30}}},
+    "PUT /pipeline/{bid}/webhooks-in/{provider}": {"json": {"keep_former_s": 3600}},
     "PUT /pipeline/{bid}/watermarks/{name}": {"json": {"ts": None, "reason": "ticket 1"}},
     "POST /api/runtime/llm/batch": {"json": {"items": [{"id": "1", **_TALK}]}},
     "POST /api/runtime/llm/chat": {"json": _TALK},
@@ -183,7 +188,11 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /update-call": {"json": {"bid": "{bid}", "callid": "new"}},
 }
 # what a route asks for in its query beside the business, as BODIES
-QUERIES = {"DELETE /businesses/{bid}": {"confirm": "{bid}"}}
+QUERIES = {
+    "DELETE /businesses/{bid}": {"confirm": "{bid}"},
+    "POST /ingest/{bid}/cdc": {"source": "{table}"},
+    "POST /ingest/{bid}/webhooks/{provider}": {"token": "{token}"},
+}
 # what takes away that which the others are about, in this order
 LAST = ["DELETE /call-records/{bid}/{callid}", "DELETE /businesses/{bid}"]
 NAMING = {"bid", "bids", "tenant"}  # fields and query parameters that say which business
@@ -203,7 +212,12 @@ OPEN = {
     "POST /auth/login",
     "POST /auth/refresh",
 }
-REFUSED = {"UNAUTHENTICATED", "TOKEN_INVALID"}
+# who delivers has no login: what is no secret of the business is refused, whatever business it is
+BY_SECRET = {
+    "POST /ingest/{bid}/webhooks/{provider}",
+    "POST /ingest/{bid}/webhooks/{provider}/{token}",
+}
+REFUSED = {"UNAUTHENTICATED", "TOKEN_INVALID", "BAD_SIGNATURE"}
 FILES = {"GET /call-records/{bid}/{callid}/audio"}
 ANSWERED_S = 20.0
 ANSWERS_WITHOUT_END = {"GET /call-records/{bid}/stream"}
@@ -309,7 +323,8 @@ class Street:
             "email": self.ours.email,
             "refresh_token": self.ours.refresh_token,
         }
-        return {**own, **self.made[of.bid], **other}
+        token = {"token": self.made[self.ours.bid]["token"]}
+        return {**own, **self.made[of.bid], **token, **other}
 
     async def knock(self, door: Door, names: dict[str, str], token: str | None) -> httpx2.Response:
         """The answer; a stream that opens has none, so that a deadline says so."""
@@ -529,7 +544,12 @@ async def watching(server: Server, resident: "Resident") -> dict[str, str]:
     source_id = await created(resident, f"/pipeline/{resident.bid}/sources", source)
     ask = {"source_id": source_id, **_LONG_AGO}
     backfill_id = await created(resident, f"/ingest/{resident.bid}/backfill", ask)
-    return {"source_id": source_id, "backfill_id": backfill_id}
+    columns = {"table": "history", "row_id": "id", "callid": "callid"}
+    pushing = {"name": "Changes", "kind": "push", "mapping": columns}
+    table = await created(resident, f"/pipeline/{resident.bid}/sources", pushing)
+    hook = await resident.ask("PUT", f"/pipeline/{resident.bid}/webhooks-in/exotel", json={})
+    made = {"source_id": source_id, "backfill_id": backfill_id, "table": table}
+    return {**made, "provider": "exotel", "token": hook.json()["token"]}
 
 
 async def batch(server: Server, bid: str) -> str:
@@ -572,7 +592,7 @@ def test_every_body_that_can_name_a_business_does(api: FastAPI) -> None:
 
 
 def test_lists_of_routes_here_are_not_stale(api: FastAPI) -> None:
-    named = OPEN | MAKES_A_BUSINESS | ANSWERS_WITHOUT_END | QUERIES.keys() | set(LAST)
+    named = OPEN | BY_SECRET | MAKES_A_BUSINESS | ANSWERS_WITHOUT_END | QUERIES.keys() | set(LAST)
     assert named - set(route_lines(api)) == set()
 
 
@@ -584,7 +604,8 @@ async def test_a_foreign_business_is_as_unknown_as_one_that_is_not_there(street:
             foreign = await street.knock(door, street.names(street.theirs), token)
             unknown = await street.knock(door, street.names(street.theirs, bid="nobody"), token)
             tried += 1
-            if foreign.status_code != 404 or refusal(foreign) != refusal(unknown):
+            hidden = 401 if door.line in BY_SECRET else 404
+            if foreign.status_code != hidden or refusal(foreign) != refusal(unknown):
                 faults.append((door.line, foreign.text, unknown.text))
 
     assert not faults, "\n".join(map(str, faults))
@@ -595,7 +616,8 @@ async def test_a_foreign_business_is_as_unknown_as_one_that_is_not_there(street:
 async def test_a_foreign_object_is_as_unknown_as_one_that_is_not_there(street: Street) -> None:
     tried, faults = 0, []
     before = await street.view(street.theirs)
-    for door in (d for d in street.doors if d.parameters - {"bid"}):
+    # a provider is named alike in every business
+    for door in (d for d in street.doors if d.parameters - {"bid", "provider", "token"}):
         for token in (street.ours.token, street.ours.key):
             ours = {"bid": street.ours.bid}
             foreign = await street.knock(door, street.names(street.theirs, **ours), token)
@@ -641,8 +663,9 @@ async def test_every_route_that_is_not_open_refuses_strangers(street: Street) ->
     tried, faults = 0, []
     forged = street.theirs.key[:-1] + ("A" if street.theirs.key[-1] != "A" else "B")
     for door in (d for d in street.doors if d.line not in OPEN):
+        names = street.names(street.theirs)
         for token in (None, "nonsense", forged):
-            reply = await street.knock(door, street.names(street.theirs), token)
+            reply = await street.knock(door, names, token)
             tried += 1
             if reply.status_code != 401 or reply.json()["error_code"] not in REFUSED:
                 faults.append((door.line, token, reply.text))

@@ -29,7 +29,7 @@ BYTES = re.compile(r"(audio|image)/|application/(zip|vnd\.)")
 _SECRETS = {
     "a JSON web token": re.compile(r"eyJ[\w-]{8,}"),
     "a key": re.compile(r"\b(lct|lce)_(?!EXAMPLE_not-a-real-key\b)\w{6,}"),
-    "a webhook's secret": re.compile(r"\bwhsec_(?!EXAMPLE)\w+"),
+    "a webhook's secret": re.compile(r"\bwh(sec|tok)_(?!EXAMPLE)\w+"),
     "a long random text": re.compile(r"(?=[\w-]*\d)(?=[\w-]*[A-Z])(?=[\w-]*[a-z])[\w-]{32,}"),
     "a path of a machine": re.compile(r"(?<![\w.>])/(tmp|home|root|work|var|private|Users)/"),
     "an address of a machine": re.compile(r"127\.0\.0\.1|localhost|locutory-examples-"),

@@ -126,6 +126,8 @@ PLAUSIBLE = {  # where a type says too little for a request to get past the firs
     "messages": [{"role": "user", "content": "Hello?"}],
     "response_schema": None,
     "response_format": None,
+    "scheme": None,
+    "secret": None,
 }
 ENDS_THE_SESSION = "/logout"
 ENDLESS = "/stream"
@@ -300,6 +302,7 @@ async def prober(api: FastAPI, ours: "Resident") -> Prober:
     template = (await ours.ask("POST", f"/scoring-templates/{ours.bid}", json=body)).json()
     path = f"/call-records/{ours.bid}/known/reviews"
     review = (await ours.ask("POST", path, json={})).json()
+    path_in = f"/pipeline/{ours.bid}/webhooks-in/exotel"
     names = {
         "bid": ours.bid,
         "callid": "known",
@@ -311,6 +314,8 @@ async def prober(api: FastAPI, ours: "Resident") -> Prober:
         "template_id": template["id"],
         "review_id": review["id"],
         "agent_id": "known",
+        "provider": "exotel",
+        "token": (await ours.ask("PUT", path_in, json={})).json()["token"],
     }
     return Prober(api, ours, names)
 

@@ -102,8 +102,8 @@ Stub = TypeVar("Stub", bound=VendorStub)
 
 
 @contextmanager
-def served(stub: Stub) -> Iterator[Stub]:
-    """Let the stub answer on a port of its own."""
+def served(stub: Stub, port: int = 0) -> Iterator[Stub]:
+    """Let the stub answer on a port of its own, or on the one that is told."""
 
     class Handler(BaseHTTPRequestHandler):
         def serve(self) -> None:
@@ -123,7 +123,7 @@ def served(stub: Stub) -> Iterator[Stub]:
             )
             self._send(answer)
 
-        do_GET = do_POST = do_PUT = serve  # noqa: N815
+        do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = serve  # noqa: N815
 
         def _chunks(self) -> bytes:
             parts = []
@@ -137,11 +137,12 @@ def served(stub: Stub) -> Iterator[Stub]:
             content, unfinished = answer.content, answer.cut or answer.stalls
             self.send_response(answer.status)
             headers = {"Content-Type": "application/json", **answer.headers}
-            headers["Content-Length"] = str(len(content) + (100 if unfinished else 0))
+            headers.setdefault("Content-Length", str(len(content) + (100 if unfinished else 0)))
             for name, value in headers.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(content)
+            if self.command != "HEAD":
+                self.wfile.write(content)
             self.wfile.flush()
             if answer.stalls:
                 self.connection.recv(1)  # returns when the client has gone
@@ -156,7 +157,7 @@ def served(stub: Stub) -> Iterator[Stub]:
         def handle_error(self, request: Any, client_address: Any) -> None:
             """Clients are killed here: their broken connections are the test's doing."""
 
-    server = Server(("127.0.0.1", 0), Handler)
+    server = Server(("127.0.0.1", port), Handler)
     stub.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

@@ -34,7 +34,10 @@ class BackupDamaged(InputError):
 
 
 class Manifest(BaseModel):
-    """What a backup holds. `proof` opens with the keys of the server that was backed up."""
+    """What a backup holds. `proof` opens with the keys of the server that was backed up.
+
+    `recordings` that were `left` lie in `store` still: `blobs` is the server's own directory.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -46,6 +49,8 @@ class Manifest(BaseModel):
     files: int
     bytes: int
     with_keys: bool
+    recordings: Literal["copied", "left"] = "copied"
+    store: str = BLOBS
     proof: str
     sums_sha256: str
 

@@ -4,6 +4,7 @@ The database comes first, at one moment; what it names lies among the blobs alre
 is stored before the row that names it. What is erased meanwhile is missing, as it should be.
 """
 
+import asyncio
 import base64
 import os
 import shutil
@@ -17,7 +18,6 @@ from sqlalchemy.engine import make_url
 
 from locutory import __version__
 from locutory.cli.archive import (
-    BLOBS,
     DATABASES,
     KEYS,
     Manifest,
@@ -25,6 +25,8 @@ from locutory.cli.archive import (
     copied,
     write_sums,
 )
+from locutory.cli.recordings import copy_out, store_of
+from locutory.engines.blobs import get_blobs
 from locutory.kernel.clock import utc_now
 from locutory.kernel.crypto import FILE_NAME, Aad, load_or_create_secrets
 from locutory.kernel.db import migrate as schema
@@ -33,14 +35,15 @@ from locutory.kernel.errors import ConfigError, InputError, StorageUnavailableEr
 from locutory.kernel.settings import Settings
 
 PROOF = Aad("", "backup", "manifest", "proof")
-_STAGING = ".partial"  # what a process is still writing
 
 
-def make_backup(settings: Settings, to: Path, *, with_keys: bool) -> Manifest:
+def make_backup(
+    settings: Settings, to: Path, *, with_keys: bool, with_recordings: bool = True
+) -> Manifest:
     """Copy everything into an empty folder. Blocking; the server may go on meanwhile.
 
     Raises InputError (NOT_EMPTY, NOTHING_TO_BACK_UP), ConfigError (PG_DUMP_MISSING, NO_KEY_FILE),
-    StorageUnavailableError.
+    StorageUnavailableError, and what the store of recordings raises.
     """
     url = schema.async_url(settings.database.migration_url or settings.database_url)
     revision = _revision(settings, url)
@@ -60,13 +63,13 @@ def make_backup(settings: Settings, to: Path, *, with_keys: bool) -> Manifest:
     else:
         _dump(make_url(url), target)
     sums, size = {DATABASES[kind]: checksum(target)}, target.stat().st_size
-    for name, file in _files(settings, with_keys=with_keys):
-        try:
-            sums[name], one = copied(file, to / name)
-        except FileNotFoundError:
-            continue  # erased since it was listed
-        size += one
+    if with_recordings:
+        for name, (sum_, one) in asyncio.run(copy_out(get_blobs(settings), to)).items():
+            sums[name] = sum_
+            size += one
     if with_keys:
+        sums[KEYS], one = copied(settings.data_dir / FILE_NAME, to / KEYS)
+        size += one
         (to / KEYS).chmod(0o600)
     ring = load_or_create_secrets(settings.data_dir, settings).ring
     manifest = Manifest(
@@ -77,6 +80,8 @@ def make_backup(settings: Settings, to: Path, *, with_keys: bool) -> Manifest:
         files=len(sums),
         bytes=size,
         with_keys=with_keys,
+        recordings="copied" if with_recordings else "left",
+        store=store_of(settings),
         proof=base64.b64encode(ring.encrypt(b"locutory", aad=PROOF)).decode(),
         sums_sha256=write_sums(to, sums),
     )
@@ -94,17 +99,6 @@ def _revision(settings: Settings, url: str) -> str:
     if found is None:
         raise InputError("the database is empty", code="NOTHING_TO_BACK_UP")
     return found
-
-
-def _files(settings: Settings, *, with_keys: bool) -> list[tuple[str, Path]]:
-    """Names in the backup and where the files are now."""
-    blobs = settings.data_dir / BLOBS
-    found = [
-        (f"{BLOBS}/{file.relative_to(blobs).as_posix()}", file)
-        for file in sorted(blobs.rglob("*"))
-        if file.is_file() and file.relative_to(blobs).parts[0] != _STAGING
-    ]
-    return [*found, (KEYS, settings.data_dir / FILE_NAME)] if with_keys else found
 
 
 def copy_sqlite(source: Path, target: Path) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from sqlalchemy import func, select, text
 
 from locutory.app import MODULES
+from locutory.engines.blobs import get_blobs
 from locutory.engines.bus import get_bus
 from locutory.engines.databases.registry import get_database
 from locutory.engines.llm.registry import get_llm
@@ -27,6 +28,7 @@ from locutory.kernel.db.base import table_of
 from locutory.kernel.db.dialect import is_sqlite
 from locutory.kernel.errors import ConfigError, LocutoryError
 from locutory.kernel.http.client import HttpClient
+from locutory.kernel.ids import new_id
 from locutory.kernel.jobs.depths import served_queues, unserved
 from locutory.kernel.jobs.models import Job
 from locutory.kernel.jobs.queue import FENCED
@@ -112,6 +114,27 @@ async def of_bus(settings: Settings) -> list[Finding]:
     finally:
         await bus.close()
     return [Finding(part, State.OK, bus.name)]
+
+
+async def of_blobs(settings: Settings) -> list[Finding]:
+    """Whether a file can be written, read and removed, where files go into a bucket."""
+    part, mend = (
+        "recordings",
+        "LOCUTORY_BLOBS__URL, __ENDPOINT, __REGION, __ACCESS_KEY, __SECRET_KEY",
+    )
+    if settings.blobs.url is None:
+        return []
+    key = f".doctor/{new_id()}"
+    try:
+        blobs = get_blobs(settings)
+        await blobs.check()
+        await blobs.put(key, b"locutory")
+        await blobs.get(key)
+        await blobs.delete(key)
+    except LocutoryError as error:
+        words = f"{settings.blobs.url}: {error.detail}; nothing is fetched, played or erased"
+        return [Finding(part, State.MUST_FIX, words, mend)]
+    return [Finding(part, State.OK, f"in {settings.blobs.url}")]
 
 
 async def of_database(settings: Settings) -> list[Finding]:

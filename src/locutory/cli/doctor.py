@@ -8,7 +8,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from locutory.cli.checks import Finding, State, of_bus, of_database, of_limits, of_machine
+from locutory.cli.checks import (
+    Finding,
+    State,
+    of_blobs,
+    of_bus,
+    of_database,
+    of_limits,
+    of_machine,
+)
 from locutory.kernel.settings import Settings
 
 _COLOURS = {State.OK: "green", State.DEGRADED: "yellow", State.MUST_FIX: "red"}
@@ -33,6 +41,7 @@ async def _findings() -> list[Finding]:
         *await of_database(settings),
         await of_limits(settings),
         *await of_bus(settings),
+        *await of_blobs(settings),
         *of_machine(settings),
     ]
 

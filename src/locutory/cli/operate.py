@@ -117,30 +117,48 @@ def backup(
     with_keys: Annotated[
         bool, typer.Option("--with-keys", help="also secrets.json: whoever has both reads all")
     ] = False,
+    without_recordings: Annotated[
+        bool, typer.Option("--without-recordings", help="leave recordings where they lie")
+    ] = False,
 ) -> None:
     """Copy database and recordings of a server that may go on meanwhile."""
     from locutory.cli.backup import make_backup
 
     began = time.monotonic()
-    made = make_backup(Settings(), to, with_keys=with_keys)
+    copies = not without_recordings
+    made = make_backup(Settings(), to, with_keys=with_keys, with_recordings=copies)
     size, took_s = made.bytes / 1024**2, time.monotonic() - began
     print(f"{made.files} files, {size:.1f} MB in {took_s:.1f} s: {to}")
     if not with_keys:
         print("without the keys: keep secrets.json, or LOCUTORY_CRYPTO__KEYS, apart from it")
+    if without_recordings:
+        print(f"without the recordings: they stay in {made.store}, and only there")
 
 
 def restore(
     backup: Annotated[Path, typer.Argument(metavar="DIR", help="what `locutory backup` made")],
     force: Annotated[bool, typer.Option("--force", help="replace data that is there")] = False,
     check: Annotated[bool, typer.Option("--check", help="only read the backup")] = False,
+    without_recordings: Annotated[
+        bool, typer.Option("--without-recordings", help="leave those that are there as they are")
+    ] = False,
 ) -> None:
     """Make a backup the data of this server; every file is checked before anything is replaced."""
+    from locutory.cli.recordings import store_of
     from locutory.cli.restore import check_backup, restore_backup
 
     settings = Settings()
-    done = check_backup(backup) if check else restore_backup(settings, backup, force=force)
+    if check:
+        done = check_backup(backup)
+    else:
+        wanted = not without_recordings
+        done = restore_backup(settings, backup, force=force, with_recordings=wanted)
     told = f"{done.files} files of {done.made_at:%Y-%m-%d %H:%M} UTC, schema {done.revision}"
     print(f"whole: {told}" if check else f"restored into {settings.data_dir}: {told}")
+    if done.recordings == "left":
+        print(f"it holds no recordings: they were left in {done.store}")
+    if not check:
+        print(f"recordings are looked for in {store_of(settings)}")
 
 
 def add_user(

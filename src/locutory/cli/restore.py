@@ -1,9 +1,11 @@
 """`locutory restore`: a backup becomes the data of a server, all of it or nothing.
 
 Every file is checked while it is copied beside its place; only when all are there and right do
-they take the place of what was there.
+they take the place of what was there. Recordings that go into a bucket go there before that, since
+no row names them yet.
 """
 
+import asyncio
 import base64
 import binascii
 import secrets
@@ -30,6 +32,8 @@ from locutory.cli.archive import (
     read_sums,
 )
 from locutory.cli.backup import PROOF, run_client
+from locutory.cli.recordings import copy_in, holds_any, remove_others
+from locutory.engines.blobs import BlobStore, get_blobs
 from locutory.kernel.crypto import FILE_NAME, CryptoError, load_or_create_secrets
 from locutory.kernel.db import migrate as schema
 from locutory.kernel.db.dialect import is_sqlite
@@ -64,8 +68,13 @@ class _Place:
 
     @property
     def blobs(self) -> Path:
-        """The recordings."""
+        """The recordings, where they lie on this machine."""
         return self.settings.data_dir / BLOBS
+
+    @property
+    def bucket(self) -> BlobStore | None:
+        """The recordings, where they lie elsewhere."""
+        return None if self.settings.blobs.url is None else get_blobs(self.settings)
 
 
 def check_backup(folder: Path) -> Manifest:
@@ -77,29 +86,38 @@ def check_backup(folder: Path) -> Manifest:
     return manifest
 
 
-def restore_backup(settings: Settings, folder: Path, *, force: bool) -> Manifest:
+def restore_backup(
+    settings: Settings, folder: Path, *, force: bool, with_recordings: bool = True
+) -> Manifest:
     """Make a backup the server's data. Blocking; nothing may run on the target.
 
+    Recordings that the backup left where they are, or that nobody wants from it, stay as they are.
     Raises BackupDamaged; InputError (NOT_EMPTY, OTHER_DATABASE, SCHEMA_NEWER); ConfigError
     (KEYS_MISSING, OTHER_KEYS, PG_RESTORE_MISSING); ConflictError (SERVER_RUNNING);
-    StorageUnavailableError. On each of them the target is as it was.
+    StorageUnavailableError, and what a bucket raises. On each of them the target is as it was, but
+    for files in a bucket that no row names, or that had the same name in the backup.
     """
     manifest = read_manifest(folder)
     sums = read_sums(folder, manifest)
     place = _Place.of(settings)
     _require_fit(manifest, place)
-    if _holds_data(place):
+    recordings = with_recordings and manifest.recordings == "copied"
+    if _holds_data(place, recordings=recordings):
         if not force:
             where = f"{settings.data_dir} and its database"
             raise InputError(f"{where} hold data; --force replaces them", code="NOT_EMPTY")
         _require_idle(place)
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = settings.data_dir / f".restoring-{secrets.token_hex(4)}"
+    draft, bucket = settings.data_dir / f".restoring-{secrets.token_hex(4)}", place.bucket
+    blobs = [name for name in sums if name.startswith(f"{BLOBS}/")]
+    stay = set() if recordings and bucket is None else set(blobs)
     try:
         for name, sum_ in sums.items():
-            if not (folder / name).is_file() or copied(folder / name, draft / name)[0] != sum_:
+            if not _taken(folder, name, sum_, None if name in stay else draft):
                 raise BackupDamaged(f"{folder / name} is missing or was changed")
         _require_keys(settings, manifest, draft)
+        if recordings and bucket is not None:
+            asyncio.run(copy_in(bucket, folder, blobs))
         if place.database is None:
             clean = ("--clean", "--if-exists") if force else ()
             run_client(
@@ -109,10 +127,22 @@ def restore_backup(settings: Settings, folder: Path, *, force: bool) -> Manifest
                 *clean,
                 str(draft / DATABASES["postgresql"]),
             )
-        _swap(place, draft, with_keys=manifest.with_keys)
+        of_machine = recordings and bucket is None
+        _swap(place, draft, with_keys=manifest.with_keys, with_recordings=of_machine)
+        if recordings and bucket is not None and force:
+            asyncio.run(remove_others(bucket, blobs))
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return manifest
+
+
+def _taken(folder: Path, name: str, sum_: str, draft: Path | None) -> bool:
+    """Whether a file of the backup is right; it is copied into `draft` while that is looked at."""
+    if not (folder / name).is_file():
+        return False
+    if draft is None:
+        return checksum(folder / name) == sum_
+    return copied(folder / name, draft / name)[0] == sum_
 
 
 def _require_fit(manifest: Manifest, place: _Place) -> None:
@@ -129,8 +159,8 @@ def _require_fit(manifest: Manifest, place: _Place) -> None:
         )
 
 
-def _holds_data(place: _Place) -> bool:
-    if any(file.is_file() for file in place.blobs.rglob("*")):
+def _holds_data(place: _Place, *, recordings: bool) -> bool:
+    if recordings and _holds_recordings(place):
         return True
     if place.database is not None:
         return place.database.exists()
@@ -142,6 +172,12 @@ def _holds_data(place: _Place) -> bool:
         raise StorageUnavailableError(str(error).splitlines()[0]) from error
     finally:
         engine.dispose()
+
+
+def _holds_recordings(place: _Place) -> bool:
+    if place.bucket is not None:
+        return asyncio.run(holds_any(place.bucket))
+    return any(file.is_file() for file in place.blobs.rglob("*"))
 
 
 def _require_idle(place: _Place) -> None:
@@ -192,7 +228,7 @@ def _require_keys(settings: Settings, manifest: Manifest, draft: Path) -> None:
         ) from error
 
 
-def _swap(place: _Place, draft: Path, *, with_keys: bool) -> None:
+def _swap(place: _Place, draft: Path, *, with_keys: bool, with_recordings: bool) -> None:
     """Let the copies take their places; what was there goes last."""
     old = draft / "replaced"
     old.mkdir()
@@ -205,8 +241,9 @@ def _swap(place: _Place, draft: Path, *, with_keys: bool) -> None:
                 shutil.move(beside, old / beside.name)
                 done.append((old / beside.name, beside))
         moves.append((draft / DATABASES["sqlite"], place.database))
-    (draft / BLOBS).mkdir(exist_ok=True)
-    moves.append((draft / BLOBS, place.blobs))
+    if with_recordings:
+        (draft / BLOBS).mkdir(exist_ok=True)
+        moves.append((draft / BLOBS, place.blobs))
     if with_keys:
         moves.append((draft / KEYS, place.settings.data_dir / FILE_NAME))
     try:

@@ -110,6 +110,31 @@ class LimitSettings(BaseModel):
     login: str = "60/minute"
 
 
+class BlobSettings(BaseModel):
+    """Where recordings and other files are kept."""
+
+    url: str | None = Field(
+        default=None,
+        description="`s3://bucket/prefix`; unset: `blobs/` of the data directory",
+    )
+    endpoint: str | None = Field(
+        default=None,
+        description="address of another server than Amazon's that speaks S3,"
+        " as `https://storage.example.org:9000`",
+    )
+    region: str = "us-east-1"
+    access_key: str | None = Field(
+        default=None, description="unset with `secret_key`: the machine's own role"
+    )
+    secret_key: SecretStr | None = None
+    style: Literal["path", "virtual"] = Field(
+        default="path", description="`virtual` puts the bucket's name before the host's"
+    )
+    timeout_s: float = Field(
+        default=60.0, gt=0, description="of one request; large files go in pieces of 4 or 5 MB"
+    )
+
+
 class MediaSettings(BaseModel):
     """Recordings."""
 
@@ -303,6 +328,7 @@ class Settings(BaseSettings):
     crypto: CryptoSettings = CryptoSettings()
     http: HttpSettings = HttpSettings()
     limits: LimitSettings = LimitSettings()
+    blobs: BlobSettings = BlobSettings()
     media: MediaSettings = MediaSettings()
     intake: IntakeSettings = IntakeSettings()
     stt: SttSettings = SttSettings()

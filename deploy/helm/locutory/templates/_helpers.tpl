@@ -59,7 +59,11 @@ volumeMounts:
 {{- define "locutory.volumes" -}}
 volumes:
   - name: data
+    {{- if .Values.persistence.enabled }}
     persistentVolumeClaim: {claimName: {{ include "locutory.claim" . }}}
+    {{- else }}
+    emptyDir: {}
+    {{- end }}
   - name: tmp
     emptyDir: {}
 {{- end -}}

@@ -1,17 +1,17 @@
-"""Blobs in a directory, through obstore; the same calls reach S3, GCS and Azure."""
+"""Blobs in a directory, listed and read through obstore."""
 
 import asyncio
 import contextlib
 import io
 import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from locutory.engines.blobs.base import BlobMissing
+from locutory.engines.blobs.base import PIECE_BYTES, BlobMissing, BlobsUnavailable, parts_of
 from locutory.kernel.failpoints import failpoint
 from locutory.kernel.scratch import sweep, work_folder
 
@@ -38,8 +38,8 @@ class LocalBlobs:
         return LocalStore(self._root)
 
     def _path(self, key: str) -> Path:
-        parts = PurePosixPath(key).parts
-        if not parts or key.startswith("/") or ".." in parts or parts[0] == _STAGING:
+        parts = parts_of(key)
+        if parts[0] == _STAGING:
             raise ValueError(f"not a blob key: {key!r}")
         return self._root.joinpath(*parts)
 
@@ -62,6 +62,23 @@ class LocalBlobs:
             raise BlobMissing(f"no file {key}") from error
         return bytes(await result.bytes_async())
 
+    async def read(
+        self, key: str, first: int = 0, end: int | None = None
+    ) -> AsyncGenerator[bytes, None]:
+        try:
+            file = await asyncio.to_thread(self._path(key).open, "rb")
+        except FileNotFoundError as error:
+            raise BlobMissing(f"no file {key}") from error
+        with file:
+            file.seek(first)
+            while end is None or first < end:
+                most = PIECE_BYTES if end is None else min(PIECE_BYTES, end - first)
+                piece = await asyncio.to_thread(file.read, most)
+                if not piece:
+                    return
+                first += len(piece)
+                yield piece
+
     async def size(self, key: str) -> int | None:
         self._path(key)
         try:
@@ -70,7 +87,7 @@ class LocalBlobs:
             return None
 
     @asynccontextmanager
-    async def local_copy(self, key: str) -> AsyncIterator[Path]:
+    async def local_copy(self, key: str, *, least: int | None = None) -> AsyncIterator[Path]:
         path = self._path(key)
         if not path.is_file():
             raise BlobMissing(f"no file {key}")
@@ -86,6 +103,10 @@ class LocalBlobs:
             for entry in batch:
                 if not entry["path"].startswith(f"{_STAGING}/"):
                     yield entry["path"]
+
+    async def check(self) -> None:
+        if not await asyncio.to_thread(self._root.is_dir):
+            raise BlobsUnavailable(f"{self._root} is not there", engine="local")
 
 
 def _publish(source: BinaryIO, draft: Path, target: Path) -> None:

@@ -7,6 +7,7 @@ from locutory.products.calls.businesses.module import module as businesses
 from locutory.products.calls.embeds.module import module as embeds
 from locutory.products.calls.exchange.module import module as exchange
 from locutory.products.calls.findings.module import module as findings
+from locutory.products.calls.inbound.module import module as inbound
 from locutory.products.calls.insights.module import module as insights
 from locutory.products.calls.notices.module import module as notices
 from locutory.products.calls.pipeline.module import module as pipeline
@@ -24,6 +25,7 @@ MODULES: tuple[Module, ...] = (
     embeds,
     agents,
     sources,
+    inbound,
     pipeline,
     insights,
     notices,

@@ -39,6 +39,8 @@ OPEN = {
     *("GET /health", "GET /healthz", "GET /readyz"),
     *("POST /auth", "POST /auth/login", "POST /auth/refresh", "POST /auth/embed"),
     *("POST /api/auth/login", "POST /api/auth/refresh"),
+    # a delivery proves itself by a secret of its own, whoever is logged in
+    *(f"POST /ingest/{{bid}}/webhooks/{{provider}}{rest}" for rest in ("", "/{token}")),
 }
 
 

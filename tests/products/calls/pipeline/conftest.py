@@ -12,12 +12,14 @@ import pytest
 from sqlalchemy import text
 
 from locutory import app
+from locutory.engines.blobs import BlobStore
 from locutory.kernel.auth.contract import Tenant
 from locutory.kernel.auth.queries import find_tenant
 from locutory.kernel.db import Database
 from locutory.kernel.db.base import table_of
 from locutory.kernel.ids import new_id
 from locutory.kernel.jobs.models import Job
+from locutory.products.calls.pipeline.disk import StoreLook
 from locutory.products.calls.pipeline.service.watch import watch_one
 
 if TYPE_CHECKING:
@@ -96,7 +98,8 @@ class House:
         return await worker.drain(skip_delays=True)
 
     async def watch(self) -> None:
-        await watch_one(self.db, self.server.settings)
+        store = StoreLook(self.server.services.get(BlobStore))
+        await watch_one(self.db, self.server.settings, store)
 
     async def call(self, callid: str) -> dict[str, Any]:
         found: dict[str, Any] = await self.told("GET", "/call-records/{bid}/" + callid)

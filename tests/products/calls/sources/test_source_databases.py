@@ -11,10 +11,12 @@ from tests.products.calls.sources.telephony import MAPPING, NOON, PHONE, Telepho
 from tests.source_databases import HISTORY, PASSWORD, SourceServer
 
 from locutory.app import Server
+from locutory.engines.blobs import BlobStore
 from locutory.kernel.audit.models import AuditRow
 from locutory.kernel.auth.models import UserRow
 from locutory.kernel.db import Session
 from locutory.kernel.settings import IntakeSettings
+from locutory.products.calls.pipeline.disk import StoreLook
 from locutory.products.calls.pipeline.models import SyncWatermark
 from locutory.products.calls.pipeline.service.watch import watch_one
 from locutory.products.calls.sources.models import CallSource
@@ -23,6 +25,11 @@ pytestmark = pytest.mark.both_databases
 
 SOURCES = "/pipeline/{bid}/sources"
 EXTERNAL = {"host": "db.example.org", "port": 3306}
+
+
+async def watch(telephony: Telephony) -> None:
+    store = StoreLook(telephony.server.services.get(BlobStore))
+    await watch_one(telephony.db, telephony.server.settings, store)
 
 
 async def become_platform_admin(server: Server, resident: Resident) -> None:
@@ -313,7 +320,7 @@ async def test_the_status_shows_watermarks_and_a_stale_source_raises_an_alert(
     await telephony.connect()
     await telephony.poll()
     fresh = await telephony.told("GET", "/pipeline/{bid}/status")
-    await watch_one(telephony.db, telephony.server.settings)
+    await watch(telephony)
     quiet = (await telephony.told("GET", "/alerts/{bid}"))["items"]
 
     async def age(tx: Session) -> None:
@@ -321,11 +328,11 @@ async def test_the_status_shows_watermarks_and_a_stale_source_raises_an_alert(
         await tx.execute(update(SyncWatermark).values(last_ok_at=long_ago))
 
     await telephony.db.write(age)
-    await watch_one(telephony.db, telephony.server.settings)
+    await watch(telephony)
     alerts = (await telephony.told("GET", "/alerts/{bid}"))["items"]
     stale = await telephony.told("GET", "/pipeline/{bid}/status")
     await telephony.poll()
-    await watch_one(telephony.db, telephony.server.settings)
+    await watch(telephony)
     ended = (await telephony.told("GET", "/alerts/{bid}"))["items"]
 
     name = f"source:{telephony.id}"

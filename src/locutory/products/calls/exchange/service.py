@@ -2,10 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import delete, select, update
@@ -43,7 +41,6 @@ from locutory.products.calls.exchange.writers import WRITERS, Row, TooManyRows
 
 _NEWEST = "exports"
 _AT_ONCE = 500  # rows that go to the writing thread together
-_CHUNK = 1 << 18
 
 
 class ExportTooLarge(InputError):
@@ -219,16 +216,7 @@ async def download(
         await audit(tx, actor=actor, action="export.download", object=f"export:{export_id}")
 
     await access.db.write(note)
-    return row, size, _bytes(blobs, key)
-
-
-async def _bytes(blobs: BlobStore, key: str) -> AsyncIterator[bytes]:
-    async with AsyncExitStack() as stack:
-        path = await stack.enter_async_context(blobs.local_copy(key))
-        file: Any = await asyncio.to_thread(path.open, "rb")
-        stack.callback(file.close)
-        while chunk := await asyncio.to_thread(file.read, _CHUNK):
-            yield chunk
+    return row, size, blobs.read(key)
 
 
 def _export_id(job: Claimed) -> UUID:

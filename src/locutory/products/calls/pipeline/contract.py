@@ -37,6 +37,7 @@ AUDIO_TOO_LARGE = "AUDIO_TOO_LARGE"
 DISABLED = "DISABLED"
 BUDGET = "BUDGET"
 DISK_LOW = "DISK_LOW"
+STORE_DOWN = "STORE_DOWN"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +142,12 @@ class DiskLow(LocutoryError):
     """The disk is nearly full: nothing is fetched until there is room."""
 
     status, code, cls = 507, DISK_LOW, ErrorClass.PERMANENT_CONFIG
+
+
+class StoreDown(LocutoryError):
+    """The store of recordings does not answer: nothing is fetched until it does."""
+
+    status, code, cls = 503, STORE_DOWN, ErrorClass.PERMANENT_CONFIG
 
 
 class BacklogFull(RateLimitedError):

@@ -61,7 +61,9 @@ class CallCounters:
         self._evidence = metrics.counter(
             "evidence_checks_total", "Judgements whose evidence was checked", ("result",)
         )
-
+        self._inbound = metrics.counter(
+            "ingest_webhooks_total", "Deliveries of providers", ("provider", "result")
+        )
         self._deliveries = metrics.counter(
             "notify_deliveries_total", "Attempts to bring news to a webhook", ("result",)
         )
@@ -70,6 +72,10 @@ class CallCounters:
         """Calls came in."""
         if count:
             self._synced.labels(await self._bid(tenant_id), source).inc(count)
+
+    def delivery(self, provider: str, result: str) -> None:
+        """A provider delivered a call, or something that was not taken."""
+        self._inbound.labels(provider, result).inc()
 
     def skipped(self, reason: str) -> None:
         """A call is not worked, for this reason."""

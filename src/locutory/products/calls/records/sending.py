@@ -1,8 +1,7 @@
 """A stored file as an HTTP answer, whole or a range of it, without reading it into memory."""
 
-import asyncio
 import re
-from pathlib import Path
+from contextlib import aclosing
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -11,7 +10,6 @@ from locutory.engines.blobs import BlobStore
 from locutory.kernel.errors import LocutoryError
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
-_CHUNK = 256 * 1024
 
 
 class RangeUnsatisfiable(LocutoryError):
@@ -45,7 +43,7 @@ def span_of(header: str | None, size: int) -> tuple[int, int] | None:
 
 
 class StoredFile(Response):
-    """Sends a blob; the store's copy is held until the last byte is out."""
+    """Sends a blob as it comes out of the store, a piece at a time."""
 
     def __init__(
         self,
@@ -75,21 +73,17 @@ class StoredFile(Response):
         self.init_headers(headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async with self._blobs.local_copy(self._key) as path:
+        left = self._end - self._first
+        async with aclosing(self._blobs.read(self._key, self._first, self._end)) as pieces:
+            body = await anext(pieces, b"")  # what fails before the first byte has its own answer
             start = {"status": self.status_code, "headers": self.raw_headers}
             await send({"type": "http.response.start", **start})
-            at = self._first
-            while at < self._end:
-                size = min(_CHUNK, self._end - at)
-                body = await asyncio.to_thread(_piece, path, at, size)
-                if not body:
-                    raise ConnectionError("the file became shorter while it was sent")
-                at += len(body)
-                more = at < self._end
-                await send({"type": "http.response.body", "body": body, "more_body": more})
-
-
-def _piece(path: Path, at: int, size: int) -> bytes:
-    with path.open("rb") as file:
-        file.seek(at)
-        return file.read(size)
+            while body:
+                left -= len(body)
+                await send({"type": "http.response.body", "body": body, "more_body": left > 0})
+                try:
+                    body = await anext(pieces, b"")
+                except LocutoryError as error:
+                    raise ConnectionError(error.detail) from error
+        if left > 0:
+            raise ConnectionError("the file became shorter while it was sent")

@@ -126,6 +126,12 @@ class SourceNotFound(NotFoundError):
     code = "SOURCE_NOT_FOUND"
 
 
+class SourceNotMapped(InvalidError):
+    """This source has no mapping, so nobody knows what its columns say of a call."""
+
+    code = "SOURCE_NOT_MAPPED"
+
+
 class SourceNameTaken(ConflictError):
     """Another source of this business has this name."""
 

@@ -46,11 +46,14 @@ FOR_FOLDERS = frozenset({"path", "after", "direction"})
 FOR_DATABASES = frozenset(
     {"connection", "mapping", "preset", "poll_interval_s", "overlap_s", "batch_size", "tz"}
 )
+FOR_CHANGES = frozenset({"mapping", "tz"})
 
 
 def require_fitting(kind: SourceKind, given: set[str]) -> None:
     """Raise InvalidError for what sources of this kind do not have."""
     strange = given & (FOR_FOLDERS if kind.is_database else FOR_DATABASES)
+    if kind is SourceKind.PUSH and "mapping" in given:
+        strange -= FOR_CHANGES
     if strange:
         message = f"a source of kind {kind} has none of this"
         found = [

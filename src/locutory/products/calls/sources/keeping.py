@@ -44,7 +44,7 @@ from locutory.products.calls.sources.describing import (
     require_fitting,
 )
 from locutory.products.calls.sources.looking import is_sidecar
-from locutory.products.calls.sources.models import CallSource, IntakeFile
+from locutory.products.calls.sources.models import CallSource, IntakeFile, SeenChange
 from locutory.products.calls.sources.places import entered, entries, may_write
 from locutory.products.calls.sources.polling import watermark_name
 from locutory.products.calls.sources.source_schemas import (
@@ -107,6 +107,11 @@ async def create(
     values = data.model_dump(exclude=set(FOR_DATABASES))
     if SourceKind(data.kind).is_database:
         values |= new_values(tenant, data, id_, secrets)
+    elif data.mapping is not None:
+        values |= {
+            "mapping": data.mapping.model_dump(mode="json"),
+            "tz": data.tz or tenant.timezone,
+        }
     row = CallSource(id=id_, **values)
     tx.add(row)
     await tx.flush()
@@ -149,6 +154,9 @@ async def update(
             setattr(row, name, value)
         if kind.is_database:
             await _redescribe(tx, access, row, data, settings, secrets)
+        elif data.mapping is not None:
+            row.mapping = data.mapping.model_dump(mode="json")
+            row.tz = row.tz or access.tenant.timezone
         row.updated_at = utc_now()
         await tx.flush()
         await audit(
@@ -189,6 +197,7 @@ async def remove(access: Access, source_id: UUID) -> None:
     async def store(tx: Session) -> None:
         row = await queries.get_source(tx, source_id)
         await _forget_files(tx, source_id)
+        await tx.execute(delete(SeenChange).where(SeenChange.source_id == source_id))
         mark = await find_watermark(tx, watermark_name(source_id))
         if mark is not None:
             await tx.delete(mark)
@@ -210,9 +219,9 @@ async def test(access: Access, source_id: UUID, services: Services) -> SourceTes
     if row.place_enc is not None:
         return await tried(row, services)
     if row.path is None:
-        finding = Finding(
-            check="address", ok=True, detail=f"POST /ingest/{access.tenant.slug}/calls or /audio"
-        )
+        slug = access.tenant.slug
+        ways = "calls or /audio" if row.mapping is None else f"cdc?source={row.id}"
+        finding = Finding(check="address", ok=True, detail=f"POST /ingest/{slug}/{ways}")
         return SourceTest(ok=True, findings=[finding])
     try:
         async with AsyncExitStack() as stack:

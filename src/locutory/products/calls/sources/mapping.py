@@ -100,12 +100,16 @@ class TableMapping(BaseModel):
         if value is None:
             return Direction.UNKNOWN
         own = {word.casefold(): direction for word, direction in self.directions.items()}
-        word = value.casefold()
-        return own.get(word) or _DIRECTIONS.get(word, Direction.UNKNOWN)
+        return own.get(value.casefold()) or known_direction(value)
 
     def place(self) -> tuple[str | None, ...]:
         """What a watermark is bound to: with another of these it means nothing."""
         return self.schema_name, self.table, self.updated_at, self.row_id
+
+
+def known_direction(word: str) -> Direction:
+    """What a telephony system's word for a direction usually means."""
+    return _DIRECTIONS.get(word.casefold(), Direction.UNKNOWN)
 
 
 FIELDS = (

@@ -16,7 +16,8 @@ class CallSource(TenantModel):
     """Where calls come from. `path`, `after` and `direction` are for folders.
 
     What stands from `place_enc` on is for databases: where and who, encrypted; the mapping; how
-    often, how far back and how many rows at a time; the zone of times without an offset.
+    often, how far back and how many rows at a time; the zone of times without an offset. A source
+    that pushes has a mapping and a zone where it tells of a table's changes.
     `looks` counts the looks that have ended: the next one is named by it, so that there is one.
     """
 
@@ -41,6 +42,19 @@ class CallSource(TenantModel):
     updated_at: Mapped[datetime] = mapped_column(default=utc_now)
 
     __table_args__ = (UniqueConstraint("tenant_id", "name"),)
+
+
+class SeenChange(TenantModel):
+    """How far the changes of a call are, by its source's clock; a hash stands for the call."""
+
+    __tablename__ = "calls_seen_change"
+
+    source_id: Mapped[UUID]
+    call_digest: Mapped[str]
+    at_ms: Mapped[int]
+    deleted: Mapped[bool]
+
+    __table_args__ = (UniqueConstraint("tenant_id", "source_id", "call_digest"),)
 
 
 class IntakeFile(TenantModel):

@@ -19,17 +19,13 @@ from locutory.kernel.auth.contract import TenantStatus
 from locutory.kernel.clock import rfc3339, utc_now
 from locutory.kernel.crypto import Secrets
 from locutory.kernel.db import Database, Session
-from locutory.kernel.errors import ErrorClass
 from locutory.kernel.failpoints import failpoint
 from locutory.kernel.http.client import HttpClient
-from locutory.kernel.http.gate import UrlBlockedError
 from locutory.kernel.jobs import Claimed, Context, Failure, JobSpec, enqueue
 from locutory.kernel.jobs.contract import Priority
 from locutory.kernel.jobs.depths import queued
-from locutory.kernel.jobs.letters import bury
 from locutory.kernel.services import Services
 from locutory.kernel.settings import Settings
-from locutory.products.calls.pipeline.addresses import note_blocked
 from locutory.products.calls.pipeline.models import SyncWatermark
 from locutory.products.calls.pipeline.queries import find_watermark
 from locutory.products.calls.records.contract import Stage
@@ -37,19 +33,17 @@ from locutory.products.calls.records.counting import CallCounters
 from locutory.products.calls.sources import queries
 from locutory.products.calls.sources.connecting import entered, zone_of
 from locutory.products.calls.sources.contract import (
-    CALLID,
     POLL,
-    ROW,
-    SYNC,
     CallOffer,
     Outcome,
     WatermarkMoved,
 )
 from locutory.products.calls.sources.mapping import TableMapping
 from locutory.products.calls.sources.models import CallSource
-from locutory.products.calls.sources.passes import Cursor, MarkUnusable, Table, mark_of
+from locutory.products.calls.sources.passes import Cursor, MarkUnusable, Table
+from locutory.products.calls.sources.refusing import refuse
 from locutory.products.calls.sources.service import take, unchanged
-from locutory.products.calls.sources.tablerows import Row, judged, letter_key, shown, text_of
+from locutory.products.calls.sources.tablerows import Row, judged
 from locutory.products.calls.sources.watching import Write, actor_of
 
 BASE_S, OVERLAP_S, BATCH = 15, 600, 500
@@ -347,38 +341,10 @@ class _Poll:
         for offers, priority in ((fresh, Priority.NORMAL), (past, Priority.BACKFILL)):
             if offers:
                 taken += await take(tx, offers, actor=actor, secrets=secrets, priority=priority)
-        refused = [await self._refuse(tx, table.mapping, row) for row in batch.bad]
+        refused = [await refuse(tx, self.source.id, table.mapping, row) for row in batch.bad]
         created = sum(one.outcome is Outcome.CREATED for one in taken)
         updated = sum(one.outcome in (Outcome.UPDATED, Outcome.SOURCE_CHANGED) for one in taken)
         if created or updated:
             total = SyncWatermark.rows_total + created + updated
             await tx.execute(update(SyncWatermark).where(*unmoved).values(rows_total=total))
         return created, updated, sum(refused)
-
-    async def _refuse(self, tx: Session, mapping: TableMapping, row: Row) -> bool:
-        """Keep a row that is no call; False for one that lies there already, unchanged."""
-        assert row.error is not None
-        callid = text_of(row.values.get(mapping.callid))
-        try:
-            row_id = str(mark_of(row.values.get(mapping.row_id)))[:200]
-        except MarkUnusable:
-            row_id = ""
-        new = await bury(
-            tx,
-            queue=SYNC,
-            kind=ROW,
-            payload={
-                "source_id": str(self.source.id),
-                "row_id": row_id,
-                "row": shown(row.values, mapping),
-            },
-            subject=callid if callid is not None and CALLID.fullmatch(callid) else None,
-            failure=Failure(
-                cls=ErrorClass.PERMANENT_INPUT, code=row.error.error_code, detail=row.why
-            ),
-            dedupe_key=letter_key(self.source.id, row.values),
-        )
-        if new and isinstance(row.error, UrlBlockedError):
-            actor = actor_of(self.source.id)
-            await note_blocked(tx, callid or "", row.error.detail, actor=actor)
-        return new

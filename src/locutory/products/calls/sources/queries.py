@@ -11,7 +11,12 @@ from locutory.products.calls.sources.contract import (
     SourceKind,
     SourceNotFound,
 )
-from locutory.products.calls.sources.models import CallBackfill, CallSource, IntakeFile
+from locutory.products.calls.sources.models import (
+    CallBackfill,
+    CallSource,
+    IntakeFile,
+    SeenChange,
+)
 
 
 async def sources(db: Session, *, after: UUID | None, limit: int) -> Sequence[CallSource]:
@@ -53,6 +58,28 @@ async def get_source(db: Session, source_id: UUID) -> CallSource:
 async def source_by_name(db: Session, name: str) -> CallSource | None:
     """The source of that name."""
     return await db.scalar(select(CallSource).where(CallSource.name == name))
+
+
+async def get_source_by(db: Session, reference: str) -> CallSource:
+    """The source of that id or name. Raises SourceNotFound."""
+    try:
+        row = await find_source(db, UUID(reference))
+    except ValueError:
+        row = None
+    row = row or await source_by_name(db, reference)
+    if row is None:
+        raise SourceNotFound
+    return row
+
+
+async def seen_changes(
+    db: Session, source_id: UUID, digests: Sequence[str]
+) -> dict[str, SeenChange]:
+    """How far the changes of these calls are, by the calls' digests."""
+    mine = select(SeenChange).where(
+        SeenChange.source_id == source_id, SeenChange.call_digest.in_(digests)
+    )
+    return {row.call_digest: row for row in await db.scalars(mine)}
 
 
 async def files(db: Session, source_id: UUID) -> dict[str, IntakeFile]:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import Form, Request, Response, UploadFile
+from fastapi import Body, Form, Query, Request, Response, UploadFile
 
 from locutory.engines.blobs import BlobStore
 from locutory.kernel.auth.contract import Access, ScopeMissing
@@ -18,10 +18,12 @@ from locutory.kernel.settings import Settings
 from locutory.products.calls.pipeline.service.backlog import Backlog
 from locutory.products.calls.records.contract import Consent, Direction
 from locutory.products.calls.records.counting import CallCounters
-from locutory.products.calls.sources import service, source_routes
+from locutory.products.calls.sources import changing, service, source_routes
+from locutory.products.calls.sources.contract import Outcome
 from locutory.products.calls.sources.schemas import (
     AudioTaken,
     CallsPush,
+    ChangesResult,
     PushResult,
     UpdateCall,
     UpdateCallTaken,
@@ -52,6 +54,36 @@ async def push_calls(
 
     answer = await idempotent.write(feeder.db, store, 200)
     await services.get(CallCounters).synced(feeder.tenant.id, "push", new)
+    return answer
+
+
+@router.post("/ingest/{bid}/cdc", response_model=ChangesResult, max_body_size=_PUSH_BYTES)
+async def push_changes(
+    request: Request,
+    feeder: Feeder,
+    idempotent: Idempotent,
+    source: Annotated[str, Query(min_length=1, max_length=200, description="its id or name")],
+    data: Annotated[dict[str, Any] | list[dict[str, Any] | None], Body()],
+) -> Response:
+    """Tell of 1 to 500 changes in a source's table, as Debezium writes them.
+
+    With or without their `schema`; each is judged for itself, and older ones than those that were
+    taken change nothing.
+    """
+    services: Services = request.app.state.services
+    await services.get(Backlog).require_room(feeder.tenant.id)
+    gate, secrets = services.get(HttpClient).gate, services.get(Secrets)
+    batch = await changing.look_through(feeder.db, source, data, gate)
+    actor, new = feeder.principal.key, 0
+
+    async def store(tx: Session) -> ChangesResult:
+        nonlocal new
+        result = await changing.store(tx, batch, actor=actor, secrets=secrets)
+        new = sum(item.result == Outcome.CREATED for item in result.items)
+        return result
+
+    answer = await idempotent.write(feeder.db, store, 200)
+    await services.get(CallCounters).synced(feeder.tenant.id, "cdc", new)
     return answer
 
 

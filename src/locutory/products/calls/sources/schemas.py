@@ -110,7 +110,7 @@ class ItemResult(BaseModel):
     """What became of one offered call."""
 
     callid: str | None
-    result: str  # created | updated | duplicate | source_changed | rejected
+    result: str  # created | updated | duplicate | source_changed | rejected | ignored
     id: str | None
     error: dict[str, Any] | None
 
@@ -122,6 +122,12 @@ class PushResult(BaseModel):
     duplicates: int
     rejected: int
     items: list[ItemResult]
+
+
+class ChangesResult(PushResult):
+    """What became of change events; the `error` of an item that was ignored says why."""
+
+    ignored: int
 
 
 class Upload(BaseModel):

@@ -86,7 +86,8 @@ async def take(
     """Register offered calls in this transaction; repeat an offer as often as you like.
 
     The same metadata changes nothing, other metadata updates the call, other audio flags it
-    `source_changed`, unless the call failed for want of a recording: then it is heard afresh.
+    `source_changed`, unless the call failed or was skipped for want of a recording: then it is
+    heard.
     Raises CallidInvalid.
     """
     for offer in offers:
@@ -260,6 +261,7 @@ async def _take_one(
         return await _create(tx, offer, digest, secrets, filters, priority)
     record = await queries.get(tx, offer.callid)
     mended, waited = _mends(record, offer, secrets), _waits_for_consent(record)
+    lacked = _lacks_recording(record)
     if offer.audio is not None and not mended and (waited or record.audio_purged_at is not None):
         await enqueue(tx, _drop(record.id))
     if record.source_hash == digest and not mended:
@@ -281,12 +283,28 @@ async def _take_one(
             record.audio_url_enc = sealed
         if offer.sidecar_key is not None:
             record.sidecar_key, record.sidecar_name = offer.sidecar_key, offer.sidecar_name
-        await runs.retry(tx, record, actor=actor)
+        if lacked:
+            await _begin(tx, record, offer, filters)
+        else:
+            await runs.retry(tx, record, actor=actor)
     elif waited and record.consent == Consent.YES and record.audio_url_enc is not None:
         await runs.retry(tx, record, actor=actor)
     await tx.flush()
     await emit(tx, CallUpserted(callid=record.callid, status=record.status, created=False))
     return Taken(callid=record.callid, id=str(record.id), outcome=outcome)
+
+
+async def _begin(tx: Session, record: CallRecord, offer: CallOffer, filters: Filters) -> None:
+    """Work a call whose recording came after it, if the business's filters let it in."""
+    consent = offer.consent or Consent(record.consent)
+    skipped = _why_skipped(replace(offer, consent=consent), filters)
+    if skipped is None:
+        await runs.send(tx, record, Stage.TRANSCRIBE)
+        return
+    record.status_reason = skipped
+    if skipped == NO_CONSENT and (offer.audio or offer.sidecar_key):
+        record.audio_key = record.audio_sha256 = record.sidecar_key = None
+        await enqueue(tx, _drop(record.id))
 
 
 async def _create(
@@ -407,7 +425,9 @@ def _other_audio(record: CallRecord, offer: CallOffer, secrets: Secrets) -> bool
 
 
 def _mends(record: CallRecord, offer: CallOffer, secrets: Secrets) -> bool:
-    """Whether a call that failed before it was heard, or waited for consent, gets a recording."""
+    """Whether a call gets a recording that failed unheard, waited for consent, or had none."""
+    if _lacks_recording(record):
+        return bool(offer.audio or offer.audio_url or offer.sidecar_key)
     unheard = record.status == Status.FAILED and record.stage == Stage.TRANSCRIBE
     if _waits_for_consent(record):
         unheard = (offer.consent or record.consent) == Consent.YES
@@ -415,8 +435,20 @@ def _mends(record: CallRecord, offer: CallOffer, secrets: Secrets) -> bool:
     return unheard and (first or _other_audio(record, offer, secrets))
 
 
+def _lacks_recording(record: CallRecord) -> bool:
+    return record.status == Status.SKIPPED and record.status_reason == NO_RECORDING
+
+
 def _waits_for_consent(record: CallRecord) -> bool:
     return record.status == Status.SKIPPED and record.status_reason == NO_CONSENT
+
+
+def phone_of(record: CallRecord, secrets: Secrets) -> str | None:
+    """The customer's phone as it was told."""
+    if record.customer_phone_enc is None:
+        return None
+    aad = _aad(record.tenant_id, record.id, "customer_phone")
+    return secrets.ring.decrypt_text(record.customer_phone_enc, aad=aad)
 
 
 def _aad(tenant_id: UUID, id_: UUID, column: str) -> Aad:

@@ -81,7 +81,8 @@ class ConnectionRead(BaseModel):
 class SourceCreate(BaseModel):
     """A source. `path`, `after` and `direction` are for folders.
 
-    `mysql` and `postgresql` have a `connection` and a `mapping`, or a `preset` that guesses one.
+    `mysql` and `postgresql` have a `connection` and a `mapping`, or a `preset` that guesses one;
+    what pushes a table's changes has a `mapping` and no connection.
     What began before `since` is not taken; a backfill walks a folder's older files. `tz` is the
     zone of times without an offset; without it the business's own.
     """

@@ -18,7 +18,7 @@ from locutory.products.calls.pipeline.contract import (
     AUDIO_URL_EXPIRED,
     AudioRef,
 )
-from locutory.products.calls.pipeline.disk import require_room
+from locutory.products.calls.pipeline.disk import require_room, require_store
 from locutory.products.calls.pipeline.uploads import Spooled, keep_audio
 from locutory.products.calls.records import queries
 from locutory.products.calls.records.models import CallRecord
@@ -33,7 +33,8 @@ async def stored_audio(ctx: Context, record: CallRecord) -> AudioRef | None:
     """The recording's place in the store, fetched from its address if need be.
 
     None if the call has no recording. The URL's content is kept under its hash, so a second
-    fetch after a crash is the same file. Raises DiskLow, besides what fetching raises.
+    fetch after a crash is the same file. Raises DiskLow and StoreDown, besides what
+    fetching raises.
     """
     if record.audio_key is not None:
         return AudioRef(key=record.audio_key, sha256=record.audio_sha256 or "")
@@ -41,8 +42,9 @@ async def stored_audio(ctx: Context, record: CallRecord) -> AudioRef | None:
         return None
     settings = ctx.services.get(Settings)
     require_room(settings.data_dir, settings.pipeline.disk_stop)
-    url = audio_url(record, ctx.services.get(Secrets))
     blobs = ctx.services.get(BlobStore)
+    await require_store(blobs)
+    url = audio_url(record, ctx.services.get(Secrets))
     async with work_folder(settings.data_dir / "tmp") as folder:
         path = folder / "recording"
         fetched = await _fetched(ctx, record, url, path)

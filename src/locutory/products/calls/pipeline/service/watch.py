@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from uuid import UUID
 
+from locutory.engines.blobs import BlobStore
 from locutory.kernel.auth import queries as tenants
 from locutory.kernel.auth.contract import Tenant
 from locutory.kernel.clock import to_ms, utc_now
@@ -17,10 +18,11 @@ from locutory.products.calls.pipeline.config import Budgets
 from locutory.products.calls.pipeline.contract import (
     BUDGET,
     DISK_LOW,
+    STORE_DOWN,
     AlertChanged,
     AlertState,
 )
-from locutory.products.calls.pipeline.disk import free_share
+from locutory.products.calls.pipeline.disk import StoreLook, free_share
 from locutory.products.calls.pipeline.models import PipelineAlert
 from locutory.products.calls.pipeline.service.spending import today, uses
 from locutory.products.calls.pipeline.service.watermarks import is_stale, lag_s
@@ -32,21 +34,21 @@ _SILENT_S = 3600
 
 async def watch(ctx: Context) -> None:
     """Go round all businesses. May run twice at a time: what is open is open once."""
-    settings = ctx.services.get(Settings)
+    settings, store = ctx.services.get(Settings), StoreLook(ctx.services.get(BlobStore))
     await ctx.write(lambda tx: depths.forget_silent(tx, _SILENT_S))
     after: tuple[str, UUID] | None = None
     while True:
         async with ctx.db.read() as session:
             found = await tenants.list_tenants(session, after=after, limit=_TENANTS)
         for tenant in found[:_TENANTS]:
-            await watch_one(ctx.db.bound_to(tenant.id), settings)
+            await watch_one(ctx.db.bound_to(tenant.id), settings, store)
         if len(found) <= _TENANTS:
             return
         last: Tenant = found[_TENANTS - 1]
         after = (last.slug, last.id)
 
 
-async def watch_one(db: Database, settings: Settings) -> None:
+async def watch_one(db: Database, settings: Settings, store: StoreLook) -> None:
     """One business."""
     async with db.read() as session:
         seen, spent = await look(session, settings)
@@ -57,18 +59,21 @@ async def watch_one(db: Database, settings: Settings) -> None:
         braked = await admin.is_braked(session, session.tenant_id, Stage.TRANSCRIBE)
     held = list(alarms.alarms(seen, settings.pipeline))
     mended = list(_mended(seen, spent, settings))
+    shut = [stage for stage in Stage if seen.depths[stage].gate_code == STORE_DOWN]
+    if shut and await store.answers():
+        mended += [(stage, STORE_DOWN) for stage in shut]
     brake = _brake(crowded, settings.pipeline.high_water, braked)
     if not held and not open_now and not mended and brake is None:
         return  # a quiet business costs no write
 
-    async def store(tx: Session) -> None:
+    async def note(tx: Session) -> None:
         await _settle(tx, held)
         for stage, code in mended:
             await admin.reopen(tx, tx.tenant_id, stage, codes=[code])
         if brake is not None:
             await admin.brake(tx, tx.tenant_id, Stage.TRANSCRIBE, on=brake)
 
-    await db.write(store)
+    await db.write(note)
 
 
 async def look(session: Session, settings: Settings) -> tuple[Seen, frozenset[Stage]]:

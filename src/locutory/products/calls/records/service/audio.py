@@ -23,6 +23,7 @@ from locutory.products.calls.records.sight import Reader
 
 _LISTENING_S = 3600.0
 _MOST_LISTENINGS = 10_000
+_HEAD_BYTES = 256 * 1024  # what tells of a file lies in there
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +136,12 @@ async def _recorded(reader: Reader, callid: str) -> CallRecord:
 
 
 async def _playable(studio: Studio, key: str, copy: str, callid: str) -> Sound:
-    async with studio.blobs.local_copy(key) as path:
+    async with studio.blobs.local_copy(key, least=_HEAD_BYTES) as path:
         kind = await asyncio.to_thread(playback.media_type, path)
-        if kind is not None:
-            return Sound(key, kind, callid)
-        if await studio.blobs.size(copy) is None:
+    if kind is not None:
+        return Sound(key, kind, callid)
+    if await studio.blobs.size(copy) is None:
+        async with studio.blobs.local_copy(key) as path:
             await _copied(studio, path, copy, [])
     return Sound(copy, playback.COPY_TYPE, callid)
 

@@ -1,0 +1,1 @@
+"""Calls that telephony providers tell of by webhooks of their own."""
