@@ -118,7 +118,8 @@ async def test_what_cannot_be_read_goes_to_the_dead_letters(broker: Broker) -> N
     await bus.send([message(TOPICS[0], b"nonsense"), message(TOPICS[0], b"sense")])
     ear = Ear(bus, TOPICS[0])
     await ear.until(1)
-    await ear.close()
+    if broker.url.startswith("kafka"):  # a new member of the group would wait for this one
+        await ear.close()
 
     graves: list[bytes] = []
     found = asyncio.Event()
@@ -132,6 +133,7 @@ async def test_what_cannot_be_read_goes_to_the_dead_letters(broker: Broker) -> N
         await found.wait()
     digging.cancel()
     await asyncio.gather(digging, return_exceptions=True)
+    await ear.close()
     await bus.close()
 
     assert graves == [b"nonsense"]
