@@ -135,6 +135,24 @@ class BlobSettings(BaseModel):
     )
 
 
+class VectorSettings(BaseModel):
+    """Where passages are compared by meaning; our database has all vectors in either case."""
+
+    store: Literal["embedded", "qdrant", "chroma"] = Field(
+        default="embedded",
+        description="`embedded` compares in memory; the others are servers that keep a copy",
+    )
+    url: str | None = Field(default=None, description="of that server, as `http://127.0.0.1:6333`")
+    api_key: SecretStr | None = None
+    prefix: str = Field(
+        default="locutory",
+        description="begins the names of collections, where several installations share a server",
+    )
+    timeout_s: float = Field(
+        default=5.0, gt=0, description="of a request; a search then goes on in memory"
+    )
+
+
 class MediaSettings(BaseModel):
     """Recordings."""
 
@@ -329,6 +347,7 @@ class Settings(BaseSettings):
     http: HttpSettings = HttpSettings()
     limits: LimitSettings = LimitSettings()
     blobs: BlobSettings = BlobSettings()
+    vectors: VectorSettings = VectorSettings()
     media: MediaSettings = MediaSettings()
     intake: IntakeSettings = IntakeSettings()
     stt: SttSettings = SttSettings()
