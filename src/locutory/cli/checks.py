@@ -1,6 +1,7 @@
 """What `locutory doctor` looks at: each part by itself, so that no broken one hides another."""
 
 import asyncio
+import shlex
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -13,11 +14,13 @@ from pathlib import Path
 from sqlalchemy import func, select, text
 
 from locutory.app import MODULES
+from locutory.capabilities.knowledge.api import copy_places
 from locutory.engines.blobs import get_blobs
 from locutory.engines.bus import get_bus
 from locutory.engines.databases.registry import get_database
 from locutory.engines.llm.registry import get_llm
 from locutory.engines.stt import get_stt_provider
+from locutory.engines.vectors.registry import get_vectors
 from locutory.kernel.auth import check_open_loopback
 from locutory.kernel.auth import queries as tenants
 from locutory.kernel.auth.models import TenantRow
@@ -137,6 +140,25 @@ async def of_blobs(settings: Settings) -> list[Finding]:
     return [Finding(part, State.OK, f"in {settings.blobs.url}")]
 
 
+async def of_vectors(settings: Settings) -> list[Finding]:
+    """Whether the store of vectors answers, where one is set."""
+    part, mend = "vectors", "LOCUTORY_VECTORS__STORE, __URL, __API_KEY"
+    http = HttpClient(settings.http)
+    try:
+        store = get_vectors(settings.vectors, http)
+        if store is None:
+            return []
+        await store.check()
+    except ConfigError as error:
+        return [Finding(part, State.MUST_FIX, error.detail, mend)]
+    except LocutoryError as error:
+        words = f"{error.detail}; searches compare in memory, erasures wait"
+        return [Finding(part, State.MUST_FIX, words, mend)]
+    finally:
+        await http.close()
+    return [Finding(part, State.OK, store.place)]
+
+
 async def of_database(settings: Settings) -> list[Finding]:
     """The store, its schema, and with a fitting one what it tells of work and sources."""
     assert MODULES, "every table is known before it is asked for"
@@ -161,6 +183,7 @@ async def of_database(settings: Settings) -> list[Finding]:
             findings.append(await _workers(session, settings))
             findings += await _letters(session)
         findings += await _sources(storage)
+        findings += await _left_copies(storage, settings)
     return findings
 
 
@@ -238,6 +261,32 @@ async def _sources(storage: Storage) -> list[Finding]:
             mend = f"pip install 'locutory[{kind}]'"
             findings.append(Finding("source databases", State.MUST_FIX, words, mend))
     return findings
+
+
+async def _left_copies(storage: Storage, settings: Settings) -> list[Finding]:
+    """Stores with copies of vectors that the settings do not name: what is erased stays there."""
+    http = HttpClient(settings.http)
+    try:
+        store = get_vectors(settings.vectors, http)
+    except ConfigError:
+        return []  # told of by its own line
+    async with storage.read(None) as session:
+        found = await tenants.list_tenants(session, after=None, limit=_TENANTS)
+    left: dict[str, list[str]] = {}
+    for tenant in found:
+        for place in await copy_places(storage.database(tenant.id)):
+            if store is None or place != store.place:
+                left.setdefault(place, []).append(tenant.slug)
+    return [
+        Finding(
+            "vectors",
+            State.MUST_FIX,
+            f"{', '.join(bids)}: {place} has copies that nobody keeps level; erasures wait for it",
+            "set it again and run `locutory calls drop-copies`, or empty it and run that with"
+            f" --gone {shlex.quote(place)}",
+        )
+        for place, bids in sorted(left.items())
+    ]
 
 
 def _folder(folder: Path) -> Finding:

@@ -1,7 +1,6 @@
-"""Vectors in a Chroma server (API v2): a collection per tenant and generation, the tenant in each
-filter.
+"""Vectors in a Chroma server: a collection per tenant and generation, the tenant in each filter.
 
-Chroma rounds nothing but walks a graph, which may miss some of the nearest. Our vectors have
+Spoken to by its API v2. Chroma walks a graph, which may miss some of the nearest. Our vectors have
 length 1 or 0, so the inner product is the cosine; Chroma's own cosine has none for length 0.
 """
 
