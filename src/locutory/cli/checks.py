@@ -282,8 +282,8 @@ async def _left_copies(storage: Storage, settings: Settings) -> list[Finding]:
             "vectors",
             State.MUST_FIX,
             f"{', '.join(bids)}: {place} has copies that nobody keeps level; erasures wait for it",
-            "set it again and run `locutory calls drop-copies`, or empty it and run that with"
-            f" --gone {shlex.quote(place)}",
+            "delete its collections there, then: locutory calls forget-copies"
+            f" {shlex.quote(place)}",
         )
         for place, bids in sorted(left.items())
     ]

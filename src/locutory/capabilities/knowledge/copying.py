@@ -14,6 +14,7 @@ from locutory.capabilities.knowledge.models import KnowledgeCopy
 from locutory.capabilities.knowledge.service import Knowledge
 from locutory.engines.vectors.base import CollectionMissing, VectorIndex
 from locutory.engines.vectors.packing import unpack
+from locutory.kernel.audit import audit
 from locutory.kernel.auth import queries as tenants
 from locutory.kernel.db import Database, Session
 from locutory.kernel.errors import EngineError, ErrorClass, LocutoryError
@@ -236,12 +237,13 @@ async def copy_places(db: Database) -> set[str]:
         return {copy.place for copy in await queries.copies(session)}
 
 
-async def forget_place(db: Database, place: str) -> int:
-    """Take a store off the list that is known to be empty; how many copies that were."""
-    async with db.read() as session:
-        held = [copy for copy in await queries.copies(session) if copy.place == place]
+async def forget_place(tx: Session, place: str, *, actor: str) -> int:
+    """Take a store off the list that somebody has emptied; how many copies that were."""
+    held = [copy for copy in await queries.copies(tx) if copy.place == place]
     for copy in held:
-        await db.write(lambda tx, copy=copy: copies.forget_copy(tx, copy.id))  # type: ignore[misc]
+        await copies.forget_copy(tx, copy.id)
+        about = f"collection:{copy.collection}"
+        await audit(tx, actor=actor, action="vectors.copy.forget", object=about, place=place)
     return len(held)
 
 
