@@ -264,6 +264,12 @@ class LlmSettings(ModelPlace):
     )
     timeout_s: float = 60.0
     concurrency: int = Field(default=16, ge=1)
+    keep_usage_days: int = Field(
+        default=400, ge=32, description="what models used; budgets look back a month"
+    )
+    keep_batches_days: int = Field(
+        default=30, ge=1, description="requests and answers of a batch after its end"
+    )
     context_tokens: int | None = Field(
         default=None,
         ge=4096,

@@ -16,6 +16,8 @@ from locutory.kernel.events import Event
 ASK: Final = "runtime:ask"
 READ: Final = "runtime:read"
 BATCH: Final = "runtime.batch"
+CALLBACK: Final = "runtime.batch_callback"
+FORGET: Final = "runtime.forget"
 QUEUE: Final = "runtime"
 DEFAULT_MODEL: Final = "locutory-default"
 MODULE: Final = "runtime"
@@ -29,6 +31,7 @@ class BatchState(StrEnum):
     COMPLETED = "completed"
     PARTIAL = "partial"
     FAILED = "failed"
+    CANCELLED = "cancelled"
 
 
 class ItemState(StrEnum):
@@ -36,6 +39,15 @@ class ItemState(StrEnum):
 
     QUEUED = "queued"
     DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class CallbackState(StrEnum):
+    """Whether the address of a batch was told of its end."""
+
+    WAITING = "waiting"
+    TOLD = "told"
     FAILED = "failed"
 
 
@@ -73,6 +85,12 @@ class BudgetExceeded(RateLimitedError):
     """The budget for language models is spent."""
 
     code = "BUDGET_EXCEEDED"
+
+
+class BatchOver(ConflictError):
+    """This batch has ended; nothing of it is left to cancel."""
+
+    code = "LLM_BATCH_OVER"
 
 
 class BatchNotFound(NotFoundError):

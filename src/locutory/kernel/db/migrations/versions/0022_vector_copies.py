@@ -1,4 +1,4 @@
-"""Copies of vectors in stores outside, and what they have to forget."""
+"""Copies of vectors in stores outside and what they have to forget; callbacks of batches."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -33,5 +33,8 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_knowledge_gone'))
     )
     op.create_index(op.f('ix_knowledge_gone_copy_id'), 'knowledge_gone', ['copy_id'], unique=False)
+    op.add_column('runtime_batch', sa.Column('callback_enc', sa.LargeBinary(), nullable=True))
+    op.add_column('runtime_batch', sa.Column('callback_state', sa.String(), nullable=True))
+    op.create_index('ix_runtime_batch_over', 'runtime_batch', ['tenant_id', 'finished_at'], unique=False)
     for table in ['knowledge_copy', 'knowledge_gone']:
         fence_table(op.get_bind(), table)
