@@ -18,6 +18,8 @@ from locutory.capabilities.knowledge.api import copy_places
 from locutory.engines.blobs import get_blobs
 from locutory.engines.bus import get_bus
 from locutory.engines.databases.registry import get_database
+from locutory.engines.llm.places import Place
+from locutory.engines.llm.probing import Access
 from locutory.engines.llm.registry import get_llm
 from locutory.engines.stt import get_stt_provider
 from locutory.engines.vectors.registry import get_vectors
@@ -78,7 +80,6 @@ def of_machine(settings: Settings) -> Iterator[Finding]:
         yield _disk(settings)
     yield _decoder()
     yield _speech(settings)
-    yield _model(settings)
     if settings.production:
         yield Finding("mode", State.OK, "production")
     else:
@@ -138,6 +139,37 @@ async def of_blobs(settings: Settings) -> list[Finding]:
         words = f"{settings.blobs.url}: {error.detail}; nothing is fetched, played or erased"
         return [Finding(part, State.MUST_FIX, words, mend)]
     return [Finding(part, State.OK, f"in {settings.blobs.url}")]
+
+
+async def of_models(settings: Settings) -> list[Finding]:
+    """The language models in the order in which they are asked, and whether each lets us in."""
+    part, mend = "language model", "LOCUTORY_LLM__PROVIDER, __BASE_URL, __MODEL"
+    http = HttpClient(settings.http)
+    try:
+        model = get_llm(settings.llm, http)
+        if model is None:
+            return [Finding(part, State.DEGRADED, "rules answer: locutory-rules/1", mend)]
+        return [await _of_place(place, part) for place in model.router.places]
+    except ConfigError as error:
+        return [Finding(part, State.MUST_FIX, error.detail, mend)]
+    finally:
+        await http.close()
+
+
+async def _of_place(place: Place, part: str) -> Finding:
+    name = f"{place.name}/{place.default_model}"
+    if place.probe is None:
+        return Finding(part, State.OK, f"{name}, not asked: it lists no models")
+    found = await place.probe()
+    if found.access is Access.OK:
+        return Finding(part, State.OK, name)
+    words = f"{name}: {found.words}"
+    if found.access is Access.AWAY:
+        return Finding(part, State.DEGRADED, words, "LOCUTORY_LLM__BASE_URL, or the server there")
+    if found.access is Access.NO_MODEL:
+        return Finding(part, State.MUST_FIX, words, "LOCUTORY_LLM__MODEL")
+    keys = f"LOCUTORY_LLM__API_KEY, or __KEYS__{place.name.upper()} with a file"
+    return Finding(part, State.MUST_FIX, words, keys)
 
 
 async def of_vectors(settings: Settings) -> list[Finding]:
@@ -353,18 +385,6 @@ def _speech(settings: Settings) -> Finding:
         return Finding(part, State.MUST_FIX, error.detail, mend)
     words = speech.name if speech.model is None else f"{speech.name}/{speech.model}"
     return Finding(part, State.OK, words)
-
-
-def _model(settings: Settings) -> Finding:
-    part, mend = "language model", "LOCUTORY_LLM__PROVIDER, __BASE_URL, __MODEL"
-    try:
-        model = get_llm(settings.llm, HttpClient(settings.http))
-    except ConfigError as error:
-        return Finding(part, State.MUST_FIX, error.detail, mend)
-    if model is None:
-        return Finding(part, State.DEGRADED, "rules answer: locutory-rules/1", mend)
-    chain = ", ".join(f"{place.name}/{place.default_model}" for place in model.router.places)
-    return Finding(part, State.OK, chain)
 
 
 def _first_line(error: Exception) -> str:

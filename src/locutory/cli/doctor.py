@@ -16,6 +16,7 @@ from locutory.cli.checks import (
     of_database,
     of_limits,
     of_machine,
+    of_models,
     of_vectors,
 )
 from locutory.kernel.settings import Settings
@@ -45,6 +46,7 @@ async def _findings() -> list[Finding]:
         *await of_blobs(settings),
         *await of_vectors(settings),
         *of_machine(settings),
+        *await of_models(settings),
     ]
 
 

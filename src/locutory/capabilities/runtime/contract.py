@@ -81,6 +81,12 @@ class LlmUnavailable(LocutoryError):
     status, code, cls = 503, "LLM_UNAVAILABLE", ErrorClass.PROVIDER_OUTAGE
 
 
+class ProviderClosed(LocutoryError):
+    """A provider refuses its key, or has not the model that is set."""
+
+    status, code, cls = 502, "LLM_PROVIDER_CLOSED", ErrorClass.PERMANENT_CONFIG
+
+
 class BudgetExceeded(RateLimitedError):
     """The budget for language models is spent."""
 

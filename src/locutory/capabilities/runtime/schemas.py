@@ -157,6 +157,7 @@ class ProviderRead(BaseModel):
     latency_ms: float | None
     last_failure: str | None
     retry_after_s: float
+    access: str | None  # of the last look: ok | refused | away | no_model; null: cannot be asked
     capabilities: dict[str, bool | int | None]
 
 
