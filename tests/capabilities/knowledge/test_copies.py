@@ -13,6 +13,7 @@ from tests.stubs.qdrant import API_KEY, QdrantStub
 from tests.stubs.vendor import Answer, served
 
 from locutory.capabilities.knowledge.api import (
+    CopyCounters,
     Knowledge,
     Outside,
     drop_copies,
@@ -71,7 +72,10 @@ class House:
         store = get_vectors(settings, self.http)
         assert store is not None
         return Knowledge.of(
-            self.embedder, EmbeddedVectors(), outside=Outside(store, self.metrics), **rest
+            self.embedder,
+            EmbeddedVectors(),
+            outside=Outside(store, CopyCounters(self.metrics)),
+            **rest,
         )
 
     @property

@@ -6,7 +6,7 @@
 from locutory.capabilities.knowledge.chatting import Exchange, begin, chat
 from locutory.capabilities.knowledge.claims import closest_line
 from locutory.capabilities.knowledge.contract import Filing, Note
-from locutory.capabilities.knowledge.copies import Outside
+from locutory.capabilities.knowledge.copies import CopyCounters, Outside
 from locutory.capabilities.knowledge.copying import (
     copy_places,
     drop_copies,
@@ -46,6 +46,7 @@ from locutory.capabilities.knowledge.words import (
 )
 
 __all__ = [
+    "CopyCounters",
     "Exchange",
     "Filing",
     "Knowledge",

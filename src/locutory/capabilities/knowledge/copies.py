@@ -5,6 +5,7 @@ chunk. What it lacks a search compares itself; what it has too much never become
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from prometheus_client import Counter
@@ -28,27 +29,33 @@ HELD_MS = 120_000  # a page takes seconds, and each prolongs it
 _K, _G, _V = KnowledgeCopy, KnowledgeGone, KnowledgeVector
 
 
-class Outside:
-    """The store outside that the settings name, and what is counted of it."""
+class CopyCounters:
+    """What is counted of a store outside."""
 
-    def __init__(self, store: OutsideStore, metrics: Metrics | None = None) -> None:
-        self.store = store
-        counted = metrics or Metrics()
-        self.fallbacks: Counter = counted.counter(
+    def __init__(self, metrics: Metrics) -> None:
+        self.fallbacks: Counter = metrics.counter(
             "vector_fallbacks_total",
             "Searches that memory answered in place of the store of vectors",
             ["store", "reason"],
         )
-        self.failures: Counter = counted.counter(
+        self.failures: Counter = metrics.counter(
             "vector_copy_failures_total",
             "Times that the store of vectors could not be brought level",
             ["store", "reason"],
         )
-        self.rebuilds: Counter = counted.counter(
+        self.rebuilds: Counter = metrics.counter(
             "vector_copy_rebuilds_total",
             "Copies that were made anew because the store had lost some of them",
             ["store"],
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """The store outside that the settings name."""
+
+    store: OutsideStore
+    counters: CopyCounters
 
     async def check(self) -> dict[str, str]:
         """Ask whether the store answers. Raises EngineError."""

@@ -80,7 +80,7 @@ async def run_copy(ctx: Context) -> None:
         await _Copying(ctx, outside, ctx.payload["collection"]).run()
     except EngineError as error:
         name, code = outside.store.name, error.error_code
-        outside.failures.labels(name, code).inc()
+        outside.counters.failures.labels(name, code).inc()
         get_logger().warning("vectors were not copied", store=name, error_code=code)
 
 
@@ -118,7 +118,7 @@ class _Copying:
             return
         try:
             if not await self._level(copy, dimension):
-                self._outside.rebuilds.labels(self._outside.store.name).inc()
+                self._outside.counters.rebuilds.labels(self._outside.store.name).inc()
                 copy.revision = 0
                 await self._level(copy, dimension)
         finally:

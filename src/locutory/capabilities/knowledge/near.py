@@ -93,7 +93,7 @@ async def nearest(
         if copy is not None and isinstance(error, CollectionMissing):
             lost = copy.id  # the next round fills it again
             await db.write(lambda tx: copies.start_over(tx, lost))
-        outside.fallbacks.labels(outside.store.name, error.error_code).inc()
+        outside.counters.fallbacks.labels(outside.store.name, error.error_code).inc()
         name, code = outside.store.name, error.error_code
         get_logger().warning("vectors compared in memory", store=name, error_code=code)
     return await _in_memory(cache, embedder_named, db, question, degraded=True)
