@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from locutory import __version__, reference
 from locutory.capabilities.analysis.api import Analyst
-from locutory.capabilities.knowledge.api import Knowledge
+from locutory.capabilities.knowledge.api import CopyCounters, Knowledge, Outside
 from locutory.capabilities.runtime.api import Ledger, Runtime
 from locutory.capabilities.runtime.module import module as runtime
 from locutory.engines.blobs import BlobStore, get_blobs
@@ -25,6 +25,7 @@ from locutory.engines.llm.registry import get_llm
 from locutory.engines.llm.traced import TracedLLM
 from locutory.engines.stt import STTProvider, get_stt_provider
 from locutory.engines.vectors.embedded import EmbeddedVectors
+from locutory.engines.vectors.registry import get_vectors
 from locutory.kernel import failpoints, http_errors
 from locutory.kernel.auth import Auth, BlobPutter, Roles
 from locutory.kernel.auth import routes as auth_routes
@@ -96,6 +97,7 @@ class Server:
             "index": 4,
             "trials": 2,  # each asks a model for several calls at once
             "reindex": 1,
+            "copies": 2,
         }
         return {name: heavy.get(name, _LIGHT_QUEUE) for name in sorted(self.registry.queues)}
 
@@ -263,7 +265,10 @@ def _services(
     model = models.llm
     _show_limits(metrics, settings, speech, model)
     services.add(Analyst, Analyst(model, context_tokens=settings.llm.context_tokens))
-    services.add(Knowledge, Knowledge.of(embedder, EmbeddedVectors(), model))
+    counters, store = CopyCounters(metrics), get_vectors(settings.vectors, http)
+    outside = None if store is None else Outside(store, counters)
+    knowledge = Knowledge.of(embedder, EmbeddedVectors(), model, outside=outside)
+    services.add(Knowledge, knowledge)
     if model is not None:
         services.add(LLM, model)
     return services
@@ -368,6 +373,9 @@ def create_app(server: Server, *, work: bool = True) -> FastAPI:
     if server.link is not None:
         checks.add("bus", server.link.check, gates_ready=False)
     checks.add("blobs", _blobs_check(server), gates_ready=False)
+    outside = server.services.get(Knowledge).outside
+    if outside is not None:
+        checks.add("vectors", outside.check, gates_ready=False)
     checks.add("models", server.services.get(Runtime).check, gates_ready=False)
     for module in server.modules:
         for name, check in module.checks.items():

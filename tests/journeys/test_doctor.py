@@ -13,6 +13,9 @@ import pytest
 from sqlalchemy import create_engine, text
 from tests.brokers import need_redis
 from tests.conftest import free_port
+from tests.stubs.qdrant import API_KEY as QDRANT_KEY
+from tests.stubs.qdrant import QdrantStub
+from tests.stubs.vendor import served
 
 if TYPE_CHECKING:
     from tests.journeys.conftest import Forker
@@ -261,3 +264,29 @@ def test_a_source_whose_driver_is_not_installed_is_named(settled: Install) -> No
     assert ran.returncode == 1
     assert missing["source databases"]["words"].startswith("6004: mysql")
     assert missing["source databases"]["mend"] == "pip install 'locutory[mysql]'"
+
+
+def test_a_store_of_vectors_is_asked_and_one_that_was_left_is_named(settled: Install) -> None:
+    with served(QdrantStub()) as stub:
+        there = {"VECTORS__STORE": "qdrant", "VECTORS__URL": stub.url}
+        code, found = settled.look(**there, VECTORS__API_KEY=QDRANT_KEY)
+        refused, without_key = settled.look(**there)
+        place = f"qdrant {stub.url.removeprefix('http://')} locutory"
+    away, gone = settled.look(**there, VECTORS__API_KEY=QDRANT_KEY)
+    settled.rows(
+        "INSERT INTO knowledge_copy (id, tenant_id, created_at, collection, place, generation,"
+        " revision, held_until_ms) SELECT lower(hex(randomblob(16))), id, created_at, 'calls',"
+        f" '{place}', 1, 7, 0 FROM kernel_tenant WHERE slug = '6004'"
+    )
+    left, named = settled.look()
+    forgot, said = settled.run("calls", "forget-copies", place)
+    _, after = settled.look()
+
+    assert (code, found["vectors"]["state"], found["vectors"]["words"]) == (0, "ok", place)
+    assert (refused, without_key["vectors"]["state"]) == (1, "must fix")
+    assert "LOCUTORY_VECTORS__STORE" in without_key["vectors"]["mend"]
+    assert (away, "compare in memory" in gone["vectors"]["words"]) == (1, True)
+    assert (left, "6004" in named["vectors"]["words"]) == (1, True)
+    assert f"forget-copies '{place}'" in named["vectors"]["mend"]
+    assert (forgot, said.strip()) == (0, "1 copies forgotten")
+    assert "vectors" not in after

@@ -17,16 +17,27 @@ class ModelStub(VendorStub):
 
     `ended` is why it stopped, in that provider's own word; None is its word for a whole answer.
     A stream has a piece for each word; one that is `cut_after` so many of its events just ends
-    there, breaks off if `breaks`, or stays silent if `stalls`.
+    there, breaks off if `breaks`, or stays silent if `stalls`. `models` are those that Ollama has;
+    who lists them is in `looked`, not in `seen`, and gets `door` where that is set.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.text = '{"ok":true}'
         self.ended: str | None = None
+        self.looked: list[Request] = []
+        self.door: Answer | None = None
+        self.models = ["llama3.2:latest", "local:latest"]
         self.cut_after: int | None = None
         self.breaks = False
         self.stalls = False
+
+    def answer(self, request: Request) -> Answer:
+        if request.method != "GET":
+            return super().answer(request)
+        with self.lock:
+            self.looked.append(request)
+            return self.door or self.handle(request)
 
     def handle(self, request: Request) -> Answer:
         path, asked = request.path, request.json() if request.body else {}
@@ -53,7 +64,8 @@ class ModelStub(VendorStub):
                 return self._stream([*chunks, b"data: [DONE]\n\n"])
             return Answer(body=self._openai(asked))
         if path.endswith(("/v1/models", "/api/tags", "/v1beta/models")):
-            return Answer(body={"object": "list", "data": [], "models": []})
+            names = [{"name": name, "model": name} for name in self.models]
+            return Answer(body={"object": "list", "data": [], "models": names})
         return Answer(404, {"error": {"message": f"no {path} here"}})
 
     @property

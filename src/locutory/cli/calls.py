@@ -100,6 +100,19 @@ def resume(bid: _Bid, stage: _Stage = None) -> None:
     _control(bid, "resume", stage)
 
 
+@app.command("forget-copies")
+def forget_copies(
+    place: Annotated[str, typer.Argument(help="as `locutory doctor` names it")],
+) -> None:
+    """Say that a store of vectors which was left is empty, so that erasures do not wait for it.
+
+    Delete its collections there before: nothing here can reach them.
+    """
+    from locutory.cli.pipeline import run_forget_copies
+
+    print(f"{run_async(run_forget_copies(_quiet(), place))} copies forgotten")
+
+
 @app.command()
 def redrive(
     bid: _Bid,

@@ -1,6 +1,7 @@
 """What `locutory doctor` looks at: each part by itself, so that no broken one hides another."""
 
 import asyncio
+import shlex
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -13,11 +14,15 @@ from pathlib import Path
 from sqlalchemy import func, select, text
 
 from locutory.app import MODULES
+from locutory.capabilities.knowledge.api import copy_places
 from locutory.engines.blobs import get_blobs
 from locutory.engines.bus import get_bus
 from locutory.engines.databases.registry import get_database
+from locutory.engines.llm.places import Place
+from locutory.engines.llm.probing import Access
 from locutory.engines.llm.registry import get_llm
 from locutory.engines.stt import get_stt_provider
+from locutory.engines.vectors.registry import get_vectors
 from locutory.kernel.auth import check_open_loopback
 from locutory.kernel.auth import queries as tenants
 from locutory.kernel.auth.models import TenantRow
@@ -75,7 +80,6 @@ def of_machine(settings: Settings) -> Iterator[Finding]:
         yield _disk(settings)
     yield _decoder()
     yield _speech(settings)
-    yield _model(settings)
     if settings.production:
         yield Finding("mode", State.OK, "production")
     else:
@@ -137,6 +141,56 @@ async def of_blobs(settings: Settings) -> list[Finding]:
     return [Finding(part, State.OK, f"in {settings.blobs.url}")]
 
 
+async def of_models(settings: Settings) -> list[Finding]:
+    """The language models in the order in which they are asked, and whether each lets us in."""
+    part, mend = "language model", "LOCUTORY_LLM__PROVIDER, __BASE_URL, __MODEL"
+    http = HttpClient(settings.http)
+    try:
+        model = get_llm(settings.llm, http)
+        if model is None:
+            return [Finding(part, State.DEGRADED, "rules answer: locutory-rules/1", mend)]
+        return [await _of_place(place, part) for place in model.router.places]
+    except ConfigError as error:
+        return [Finding(part, State.MUST_FIX, error.detail, mend)]
+    finally:
+        await http.close()
+
+
+async def _of_place(place: Place, part: str) -> Finding:
+    name = f"{place.name}/{place.default_model}"
+    if place.probe is None:
+        return Finding(part, State.OK, f"{name}, not asked: it lists no models")
+    found = await place.probe()
+    if found.access is Access.OK:
+        return Finding(part, State.OK, name)
+    words = f"{name}: {found.words}"
+    if found.access is Access.AWAY:
+        return Finding(part, State.DEGRADED, words, "LOCUTORY_LLM__BASE_URL, or the server there")
+    if found.access is Access.NO_MODEL:
+        return Finding(part, State.MUST_FIX, words, "LOCUTORY_LLM__MODEL")
+    keys = f"LOCUTORY_LLM__API_KEY, or __KEYS__{place.name.upper()} with a file"
+    return Finding(part, State.MUST_FIX, words, keys)
+
+
+async def of_vectors(settings: Settings) -> list[Finding]:
+    """Whether the store of vectors answers, where one is set."""
+    part, mend = "vectors", "LOCUTORY_VECTORS__STORE, __URL, __API_KEY"
+    http = HttpClient(settings.http)
+    try:
+        store = get_vectors(settings.vectors, http)
+        if store is None:
+            return []
+        await store.check()
+    except ConfigError as error:
+        return [Finding(part, State.MUST_FIX, error.detail, mend)]
+    except LocutoryError as error:
+        words = f"{error.detail}; searches compare in memory, erasures wait"
+        return [Finding(part, State.MUST_FIX, words, mend)]
+    finally:
+        await http.close()
+    return [Finding(part, State.OK, store.place)]
+
+
 async def of_database(settings: Settings) -> list[Finding]:
     """The store, its schema, and with a fitting one what it tells of work and sources."""
     assert MODULES, "every table is known before it is asked for"
@@ -161,6 +215,7 @@ async def of_database(settings: Settings) -> list[Finding]:
             findings.append(await _workers(session, settings))
             findings += await _letters(session)
         findings += await _sources(storage)
+        findings += await _left_copies(storage, settings)
     return findings
 
 
@@ -240,6 +295,32 @@ async def _sources(storage: Storage) -> list[Finding]:
     return findings
 
 
+async def _left_copies(storage: Storage, settings: Settings) -> list[Finding]:
+    """Stores with copies of vectors that the settings do not name: what is erased stays there."""
+    http = HttpClient(settings.http)
+    try:
+        store = get_vectors(settings.vectors, http)
+    except ConfigError:
+        return []  # told of by its own line
+    async with storage.read(None) as session:
+        found = await tenants.list_tenants(session, after=None, limit=_TENANTS)
+    left: dict[str, list[str]] = {}
+    for tenant in found:
+        for place in await copy_places(storage.database(tenant.id)):
+            if store is None or place != store.place:
+                left.setdefault(place, []).append(tenant.slug)
+    return [
+        Finding(
+            "vectors",
+            State.MUST_FIX,
+            f"{', '.join(bids)}: {place} has copies that nobody keeps level; erasures wait for it",
+            "delete its collections there, then: locutory calls forget-copies"
+            f" {shlex.quote(place)}",
+        )
+        for place, bids in sorted(left.items())
+    ]
+
+
 def _folder(folder: Path) -> Finding:
     part, mend = "data directory", "LOCUTORY_DATA_DIR, or the rights of its folder"
     try:
@@ -304,15 +385,3 @@ def _speech(settings: Settings) -> Finding:
         return Finding(part, State.MUST_FIX, error.detail, mend)
     words = speech.name if speech.model is None else f"{speech.name}/{speech.model}"
     return Finding(part, State.OK, words)
-
-
-def _model(settings: Settings) -> Finding:
-    part, mend = "language model", "LOCUTORY_LLM__PROVIDER, __BASE_URL, __MODEL"
-    try:
-        model = get_llm(settings.llm, HttpClient(settings.http))
-    except ConfigError as error:
-        return Finding(part, State.MUST_FIX, error.detail, mend)
-    if model is None:
-        return Finding(part, State.DEGRADED, "rules answer: locutory-rules/1", mend)
-    chain = ", ".join(f"{place.name}/{place.default_model}" for place in model.router.places)
-    return Finding(part, State.OK, chain)

@@ -16,6 +16,8 @@ from locutory.cli.checks import (
     of_database,
     of_limits,
     of_machine,
+    of_models,
+    of_vectors,
 )
 from locutory.kernel.settings import Settings
 
@@ -42,7 +44,9 @@ async def _findings() -> list[Finding]:
         await of_limits(settings),
         *await of_bus(settings),
         *await of_blobs(settings),
+        *await of_vectors(settings),
         *of_machine(settings),
+        *await of_models(settings),
     ]
 
 

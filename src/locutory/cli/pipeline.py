@@ -4,7 +4,10 @@ from rich.console import Console
 from rich.table import Table
 
 from locutory.app import compose
+from locutory.capabilities.knowledge.api import Knowledge, forget_place
 from locutory.cli.intake import business_of
+from locutory.kernel.auth import queries as tenants
+from locutory.kernel.errors import InvalidError
 from locutory.kernel.settings import Settings
 from locutory.products.calls.pipeline import service
 from locutory.products.calls.pipeline.contract import Action
@@ -17,6 +20,8 @@ from locutory.products.calls.pipeline.schemas import (
 )
 from locutory.products.calls.records.contract import Stage
 from locutory.products.calls.sources.operator import OPERATOR
+
+_TENANTS = 200
 
 
 async def run_control(
@@ -34,6 +39,24 @@ async def run_redrive(
     async with compose(settings).running(work=False) as server:
         db = await business_of(server, bid)
         return await service.redrive_many(db, server.services, select, overrides, actor=OPERATOR)
+
+
+async def run_forget_copies(settings: Settings, place: str) -> int:
+    """Take a store of vectors off every business's list. Raises InvalidError for the one set."""
+    async with compose(settings).running(work=False) as server:
+        outside = server.services.get(Knowledge).outside
+        if outside is not None and outside.store.place == place:
+            raise InvalidError("this store is set: its copies are kept level")
+        kernel, after, count = server.storage.database(), None, 0
+        while True:
+            async with kernel.read() as session:
+                found = await tenants.list_tenants(session, after=after, limit=_TENANTS)
+            for tenant in found[:_TENANTS]:
+                db = server.storage.database(tenant.id)
+                count += await db.write(lambda tx: forget_place(tx, place, actor=OPERATOR))
+            if len(found) <= _TENANTS:
+                return count
+            after = found[_TENANTS - 1].slug, found[_TENANTS - 1].id
 
 
 async def run_status(settings: Settings, bid: str) -> PipelineStatus:

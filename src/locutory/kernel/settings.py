@@ -140,6 +140,24 @@ class BlobSettings(BaseModel):
     )
 
 
+class VectorSettings(BaseModel):
+    """Where passages are compared by meaning; our database has all vectors in either case."""
+
+    store: Literal["embedded", "qdrant", "chroma"] = Field(
+        default="embedded",
+        description="`embedded` compares in memory; the others are servers that keep a copy",
+    )
+    url: str | None = Field(default=None, description="of that server, as `http://127.0.0.1:6333`")
+    api_key: SecretStr | None = None
+    prefix: str = Field(
+        default="locutory",
+        description="begins the names of collections, where several installations share a server",
+    )
+    timeout_s: float = Field(
+        default=5.0, gt=0, description="of a request; a search then goes on in memory"
+    )
+
+
 class MediaSettings(BaseModel):
     """Recordings."""
 
@@ -251,6 +269,12 @@ class LlmSettings(ModelPlace):
     )
     timeout_s: float = 60.0
     concurrency: int = Field(default=16, ge=1)
+    keep_usage_days: int = Field(
+        default=400, ge=32, description="what models used; budgets look back a month"
+    )
+    keep_batches_days: int = Field(
+        default=30, ge=1, description="requests and answers of a batch after its end"
+    )
     context_tokens: int | None = Field(
         default=None,
         ge=4096,
@@ -334,6 +358,7 @@ class Settings(BaseSettings):
     http: HttpSettings = HttpSettings()
     limits: LimitSettings = LimitSettings()
     blobs: BlobSettings = BlobSettings()
+    vectors: VectorSettings = VectorSettings()
     media: MediaSettings = MediaSettings()
     intake: IntakeSettings = IntakeSettings()
     stt: SttSettings = SttSettings()

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -14,10 +15,10 @@ from locutory.capabilities.knowledge.api import (
     Note,
     count_sources,
     forget,
-    search,
     status,
 )
-from locutory.capabilities.knowledge.contract import Narrowing
+from locutory.capabilities.knowledge.api import search as search_found
+from locutory.capabilities.knowledge.contract import Hit, Narrowing
 from locutory.capabilities.knowledge.vector_cache import VectorCache
 from locutory.engines.embeddings.hashed import HashedEmbedder
 from locutory.engines.vectors.embedded import EmbeddedIndex, EmbeddedVectors
@@ -26,6 +27,11 @@ from locutory.kernel.db import Database, Storage
 pytestmark = pytest.mark.both_databases
 File = Callable[..., Awaitable[bool]]
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
+
+
+async def search(*given: Any, **options: Any) -> list[Hit]:
+    return list((await search_found(*given, **options)).hits)
+
 
 FACTS = [
     ("Anita wants the corner flat in Palm Residency", "Who wants the flat in Palm Residency?"),

@@ -14,7 +14,13 @@ from tests.stubs.models import ModelStub
 from tests.stubs.vendor import served
 
 from locutory import app
-from locutory.kernel.settings import DatabaseSettings, LimitSettings, LlmSettings, Settings
+from locutory.kernel.settings import (
+    DatabaseSettings,
+    HttpSettings,
+    LimitSettings,
+    LlmSettings,
+    Settings,
+)
 
 
 @pytest.fixture
@@ -78,6 +84,7 @@ async def server(
         auth=CHEAP,
         limits=LimitSettings(default="1000000/minute", login="1000000/minute"),
         llm=llm_settings,
+        http=HttpSettings(allow_private_hosts=("127.0.0.1",)),
     )
     async with app.compose(settings).running(work=False) as server:
         yield server

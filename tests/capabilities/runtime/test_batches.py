@@ -6,14 +6,24 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import pytest
+from sqlalchemy import func, select, update
 from tests.stubs.models import ModelStub
-from tests.stubs.vendor import Answer, Request
+from tests.stubs.vendor import Answer, Request, VendorStub, served
 
 from locutory.app import Server
+from locutory.capabilities.runtime.api import Runtime
+from locutory.capabilities.runtime.contract import FORGET
+from locutory.capabilities.runtime.models import Batch, BatchItem, LlmCall
+from locutory.kernel.auth.queries import list_tenants
+from locutory.kernel.clock import utc_now
+from locutory.kernel.db import Session
+from locutory.kernel.jobs import JobSpec, enqueue
 
 if TYPE_CHECKING:
     from tests.conftest import Resident
@@ -146,6 +156,138 @@ async def test_another_business_sees_no_batch(ours: "Resident", theirs: "Residen
 )
 async def test_what_is_no_batch_is_refused(ours: "Resident", body: dict[str, Any]) -> None:
     assert (await ours.ask("POST", BATCH, json=body)).status_code == 422
+
+
+class Listener(VendorStub):
+    """An address of the caller's own."""
+
+    def handle(self, request: Request) -> Answer:
+        return Answer(204, b"")
+
+
+async def test_an_address_is_told_of_the_end(ours: "Resident", server: Server) -> None:
+    with served(Listener()) as listener:
+        listener.fail("/done", Answer(503, {}))
+        address = f"{listener.url}/done?key=secret-of-the-caller"
+        batch_id = await taken(ours, {"items": items(2), "callback_url": address})
+        before = await state(ours, batch_id)
+        await server.worker().drain(skip_delays=True)
+        first, second = listener.asked("POST", "/done")
+
+    told = await state(ours, batch_id)
+    assert (before["callback"], told["callback"]) == ("waiting", "told")
+    assert first.json() == second.json() == {k: v for k, v in told.items() if k != "callback"}
+    assert (second.json()["state"], second.json()["done"]) == ("completed", 2)
+    assert second.headers["x-locutory-batch-id"] == batch_id
+    assert second.query == {"key": ["secret-of-the-caller"]}
+
+
+async def test_an_address_that_never_answers_is_given_up(ours: "Resident", server: Server) -> None:
+    with served(Listener()) as listener:
+        listener.fail("/done", Answer(500, {}), times=99)
+        body = {"items": items(1), "callback_url": f"{listener.url}/done"}
+        batch_id = await taken(ours, body)
+        await server.worker().drain(skip_delays=True)
+
+    told = await state(ours, batch_id)
+    assert (told["state"], told["callback"]) == ("completed", "failed")
+
+
+async def test_an_address_is_not_stored_in_the_clear(ours: "Resident", tmp_path: Path) -> None:
+    body = {"items": items(1), "callback_url": "http://127.0.0.1:9/?key=secret-of-the-caller"}
+    await taken(ours, body)
+
+    assert b"secret-of-the-caller" not in content_of(tmp_path)
+
+
+async def test_an_address_inside_the_house_is_refused(ours: "Resident") -> None:
+    body = {"items": items(1), "callback_url": "http://169.254.169.254/latest"}
+
+    reply = await ours.ask("POST", BATCH, json=body)
+
+    assert (reply.status_code, reply.json()["error_code"]) == (422, "URL_BLOCKED")
+
+
+async def test_a_batch_that_is_cancelled_asks_nothing_more(
+    ours: "Resident", server: Server, house: ModelStub
+) -> None:
+    with served(Listener()) as listener:
+        body = {"items": items(3), "callback_url": f"{listener.url}/done"}
+        batch_id = await taken(ours, body)
+
+        cancelled = await ours.ask("POST", f"{JOBS}/{batch_id}/cancel")
+        again = await ours.ask("POST", f"{JOBS}/{batch_id}/cancel")
+        await server.worker().drain()
+        [told] = listener.asked("POST", "/done")
+
+    assert (cancelled.status_code, cancelled.json()["state"]) == (200, "cancelled")
+    assert again.json() == cancelled.json()
+    assert house.seen == []
+    assert (told.json()["state"], told.json()["cancelled"]) == ("cancelled", 3)
+    assert [line["state"] for line in (await lines(ours, batch_id))[0]] == ["cancelled"] * 3
+
+
+async def test_cancelling_keeps_what_was_answered(
+    ours: "Resident", server: Server, house: ModelStub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop, answering = asyncio.get_running_loop(), house.handle
+    batch_id = await taken(ours, {"items": items(4), "max_concurrency": 1})
+
+    def handle(request: Request) -> Answer:
+        if len(house.seen) == 2:
+            asked = ours.ask("POST", f"{JOBS}/{batch_id}/cancel")
+            asyncio.run_coroutine_threadsafe(asked, loop).result(30)
+        return answering(request)
+
+    monkeypatch.setattr(house, "handle", handle)
+    await server.worker().drain()
+
+    states = [line["state"] for line in (await lines(ours, batch_id))[0]]
+    assert states == ["done", "cancelled", "cancelled", "cancelled"]
+    assert len(house.seen) == 2
+    assert (await state(ours, batch_id))["state"] == "cancelled"
+
+
+async def test_what_has_ended_is_not_cancelled(
+    ours: "Resident", theirs: "Resident", server: Server
+) -> None:
+    batch_id = await taken(ours, {"items": items(1)})
+    await server.worker().drain()
+
+    over = await ours.ask("POST", f"{JOBS}/{batch_id}/cancel")
+    foreign = await theirs.ask("POST", f"{JOBS}/{batch_id}/cancel")
+
+    assert (over.status_code, over.json()["error_code"]) == (409, "LLM_BATCH_OVER")
+    assert (foreign.status_code, foreign.json()["error_code"]) == (404, "LLM_BATCH_NOT_FOUND")
+
+
+async def test_what_is_past_its_days_goes(ours: "Resident", server: Server) -> None:
+    old = await taken(ours, {"items": items(2)})
+    await server.worker().drain()
+    new = await taken(ours, {"items": items(1)})
+    await server.worker().drain()
+    await server.services.get(Runtime).ledger.flush()
+    async with server.storage.read(None) as session:
+        found = await list_tenants(session, after=None, limit=10)
+    [tenant] = [one for one in found if one.slug == ours.bid]
+    db = server.storage.database(tenant.id)
+
+    async def age(tx: Session) -> None:
+        ended = utc_now() - timedelta(days=31)
+        await tx.execute(update(Batch).where(Batch.id == UUID(old)).values(finished_at=ended))
+        first = select(LlmCall.id).order_by(LlmCall.id).limit(1).scalar_subquery()
+        long_ago = utc_now() - timedelta(days=401)
+        await tx.execute(update(LlmCall).where(LlmCall.id == first).values(created_at=long_ago))
+
+    await db.write(age)
+    await server.storage.database().write(lambda tx: enqueue(tx, JobSpec(kind=FORGET)))
+    await server.worker().drain()
+
+    async with db.read() as session:
+        left = [await session.scalar(select(func.count(m.id))) for m in (Batch, BatchItem, LlmCall)]
+    assert left == [1, 1, 2]
+    assert (await ours.ask("GET", f"{JOBS}/{old}")).status_code == 404
+    assert (await ours.ask("GET", f"{JOBS}/{new}")).status_code == 200
 
 
 async def test_a_batch_goes_on_after_its_worker_was_killed(

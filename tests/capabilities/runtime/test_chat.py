@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from tests.stubs.models import TOKENS_IN, TOKENS_OUT, ModelStub
 from tests.stubs.vendor import Answer
 
+from locutory.app import Server
 from locutory.capabilities.runtime.api import Runtime
 from locutory.kernel.settings import LlmSettings
 
@@ -329,3 +330,36 @@ async def test_a_caller_needs_the_scope(ours: "Resident", client: httpx2.AsyncCl
     for method, path in (("POST", CHAT), ("GET", "/v1/models")):
         reply = await client.request(method, path, headers=headers, json=ASK)
         assert (reply.status_code, reply.json()["error_code"]) == (403, "SCOPE_MISSING")
+
+
+async def health_of_models(client: httpx2.AsyncClient, server: Server) -> tuple[str, Any]:
+    await server.services.get(Runtime).probe()
+    body = (await client.get("/health")).json()
+    return body["status"], body["checks"]["models"]
+
+
+async def test_health_tells_how_each_provider_answered(
+    client: httpx2.AsyncClient, server: Server, house: ModelStub
+) -> None:
+    well, told = await health_of_models(client, server)
+    house.door = Answer(503, {})
+    _, away = await health_of_models(client, server)
+
+    assert (well, told["providers"]) == ("ok", {"house": "ok", "spare": "ok"})
+    assert (away["status"], away["providers"]) == ("ok", {"house": "away", "spare": "ok"})
+    assert house.seen == []
+
+
+async def test_a_refused_key_degrades_health_and_stops_nothing(
+    ours: "Resident", client: httpx2.AsyncClient, server: Server, house: ModelStub
+) -> None:
+    house.door = Answer(401, {"error": {"message": "no such key"}})
+
+    status, told = await health_of_models(client, server)
+    listed = (await ours.ask("GET", "/api/runtime/llm/providers")).json()["items"]
+    reply = await ours.ask("POST", CHAT, json=ASK)
+
+    assert (status, told["error_code"]) == ("degraded", "LLM_PROVIDER_CLOSED")
+    assert [one["access"] for one in listed] == ["refused", "ok"]
+    assert reply.status_code == 200
+    assert (await client.get("/readyz")).status_code == 200

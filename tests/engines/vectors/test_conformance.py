@@ -1,15 +1,26 @@
-"""What every vector index must do; the embedded one is tried exact and as a graph."""
+"""What every vector index must do; the embedded one is tried exact and as a graph.
+
+Qdrant is its vendor's engine behind a stub of its wire format, Chroma a real server.
+"""
 
 import asyncio
+from collections.abc import AsyncIterator, Iterator
+from uuid import uuid4
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from tests.chroma import chroma_server
+from tests.stubs.qdrant import API_KEY, QdrantStub
+from tests.stubs.vendor import served
 
 from locutory.engines.vectors.base import VectorIndex, VectorStore
 from locutory.engines.vectors.embedded import EmbeddedIndex, EmbeddedVectors
+from locutory.engines.vectors.registry import get_vectors
+from locutory.kernel.http.client import HttpClient
+from locutory.kernel.settings import HttpSettings, VectorSettings
 
 D = 24
 
@@ -30,9 +41,34 @@ async def put(index: VectorIndex, ids: list[str], vectors: NDArray[np.float32]) 
         await index.settled()
 
 
-@pytest.fixture(params=["embedded", "embedded-graph"])
-def store(request: pytest.FixtureRequest) -> VectorStore:
-    return EmbeddedVectors(exact_limit=40 if request.param == "embedded-graph" else 20_000)
+@pytest.fixture(scope="session")
+def qdrant() -> Iterator[str]:
+    with served(QdrantStub()) as stub:
+        yield stub.url
+
+
+@pytest.fixture(scope="session")
+def chroma(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with chroma_server(tmp_path_factory.mktemp("chroma")) as url:
+        yield url
+
+
+@pytest.fixture(params=["embedded", "embedded-graph", "qdrant", "chroma"])
+async def store(request: pytest.FixtureRequest) -> AsyncIterator[VectorStore]:
+    if request.param.startswith("embedded"):
+        yield EmbeddedVectors(exact_limit=40 if request.param == "embedded-graph" else 20_000)
+        return
+    http = HttpClient(HttpSettings())
+    settings = VectorSettings(
+        store=request.param,
+        url=request.getfixturevalue(request.param),
+        api_key=API_KEY,
+        prefix=f"t{uuid4().hex[:12]}",
+    )
+    outside = get_vectors(settings, http)
+    assert outside is not None
+    yield outside
+    await http.close()
 
 
 async def test_the_nearest_come_first(store: VectorStore) -> None:

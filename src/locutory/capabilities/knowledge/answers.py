@@ -50,7 +50,7 @@ async def ask(
     about = bool(content_words(question))
     if about:
         found = await service.search_places(knowledge, places, question)
-        hits = quoting.supported(question, found)
+        hits = quoting.supported(question, found.hits)
     elif intent is Intent.SUMMARISE and all(p.narrowing.source_ids for p in places):
         hits = await service.opening(places)
     else:

@@ -6,6 +6,15 @@
 from locutory.capabilities.knowledge.chatting import Exchange, begin, chat
 from locutory.capabilities.knowledge.claims import closest_line
 from locutory.capabilities.knowledge.contract import Filing, Note
+from locutory.capabilities.knowledge.copies import CopyCounters, Outside
+from locutory.capabilities.knowledge.copying import (
+    copy_places,
+    drop_copies,
+    forget_place,
+    go_round,
+    purge_copies,
+    run_copy,
+)
 from locutory.capabilities.knowledge.reindexing import (
     give_up_reindex,
     reindex_if_behind,
@@ -37,25 +46,33 @@ from locutory.capabilities.knowledge.words import (
 )
 
 __all__ = [
+    "CopyCounters",
     "Exchange",
     "Filing",
     "Knowledge",
     "Note",
+    "Outside",
     "begin",
     "chat",
     "closest_line",
     "containing_sources",
+    "copy_places",
     "count_sources",
     "delete_chat",
+    "drop_copies",
     "forget",
+    "forget_place",
     "forget_questions",
     "forget_some",
     "get_chat",
     "give_up_reindex",
+    "go_round",
     "list_chats",
     "prepare",
+    "purge_copies",
     "purge_words",
     "reindex_if_behind",
+    "run_copy",
     "run_reindex",
     "says",
     "search",

@@ -15,6 +15,8 @@ from locutory.kernel.errors import NotFoundError
 SPOKEN = "turns"  # the kind of a chunk that holds what was said; other kinds were written of it
 EXTRACTIVE = "extractive"  # the engine that quotes and never words anything itself
 REINDEX = "knowledge.reindex"  # the job that fills a collection with new vectors
+COPY = "knowledge.copy"  # the job that brings a store outside level with one collection
+COPIES = "knowledge.copies"  # the round that gives each collection that is not level such a job
 
 
 class Intent(StrEnum):
@@ -136,6 +138,19 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a search found, best first.
+
+    `vectors` names what compared by meaning, "none" where no embedder of these vectors is at hand
+    or nothing is filed. `degraded`: a store outside is set, and memory stood in for it.
+    """
+
+    hits: tuple[Hit, ...]
+    vectors: str
+    degraded: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Citation:
     """The words behind sentence `[n]`, verbatim; `turn_idx` is -1 in what nobody said."""
 
@@ -239,6 +254,20 @@ class Reindexing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CopyStatus:
+    """A copy in a store outside. `behind` vectors are not there yet, `gone` ones still may be.
+
+    A copy that is not `current` is in a store that the settings do not name, or of a generation
+    that is not searched.
+    """
+
+    place: str
+    current: bool
+    behind: int
+    gone: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CollectionStatus:
     """How much is filed.
 
@@ -253,6 +282,7 @@ class CollectionStatus:
     dimension: int
     configured: str
     reindex: Reindexing | None
+    copies: tuple[CopyStatus, ...] = ()
 
     @property
     def is_behind(self) -> bool:

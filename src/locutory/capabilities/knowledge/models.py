@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from locutory.kernel.clock import utc_now
@@ -105,6 +105,36 @@ class KnowledgeReindex(TenantModel):
     detail: Mapped[str | None]
 
     __table_args__ = (UniqueConstraint("tenant_id", "collection", "generation"),)
+
+
+class KnowledgeCopy(TenantModel):
+    """How far a store outside has one generation of a collection's vectors.
+
+    `place` is that store; all vectors up to `revision` are there. One job at a time works on a
+    copy: `holder`, until `held_until_ms` of the database's clock.
+    """
+
+    __tablename__ = "knowledge_copy"
+
+    collection: Mapped[str]
+    place: Mapped[str]
+    generation: Mapped[int]
+    revision: Mapped[int] = mapped_column(default=0)
+    holder: Mapped[UUID | None]
+    held_until_ms: Mapped[int] = mapped_column(BigInteger, default=0)
+
+    __table_args__ = (UniqueConstraint("tenant_id", "collection", "place", "generation"),)
+
+
+class KnowledgeGone(TenantModel):
+    """A chunk that was deleted here and may still have its vector in a copy."""
+
+    __tablename__ = "knowledge_gone"
+
+    copy_id: Mapped[UUID] = mapped_column(
+        ForeignKey("knowledge_copy.id", ondelete="CASCADE"), index=True
+    )
+    chunk_id: Mapped[UUID]
 
 
 class KnowledgeSession(TenantModel):

@@ -10,21 +10,27 @@ from locutory.capabilities.knowledge.contract import SPOKEN, Narrowing, ReindexS
 from locutory.capabilities.knowledge.models import (
     KnowledgeChunk,
     KnowledgeCollection,
+    KnowledgeCopy,
+    KnowledgeGone,
     KnowledgeMessage,
     KnowledgeReindex,
     KnowledgeSession,
     KnowledgeVector,
 )
 from locutory.kernel.db import Session, fulltext
-from locutory.kernel.db.dialect import IdText
+from locutory.kernel.db.dialect import IdText, now_ms
 from locutory.kernel.paging import keyset
 
 _C = KnowledgeChunk
 _V = KnowledgeVector
 _S = KnowledgeSession
+_K = KnowledgeCopy
+_G = KnowledgeGone
 _FOUND = (_C.id, _C.source_id, _C.kind, _C.start_ms, _C.turns, _C.meta)
 _VERSION: tuple[Any, ...] = (_C.id, _C.version)
 _TEXT: tuple[Any, ...] = (_C.id, _C.text)
+_COPY: tuple[Any, ...] = (_K.id, _K.revision)
+_GONE: tuple[Any, ...] = (_G.id, _G.chunk_id)
 _VECTOR: tuple[Any, ...] = (
     type_coerce(_C.id, IdText).label("id"),
     *(_C.source_id, _V.vector, _V.revision),
@@ -189,6 +195,51 @@ async def old_vectors(
     """Ids of vectors of generations before this one."""
     statement = select(_V.id).where(_V.collection == collection, _V.generation < generation)
     return (await db.scalars(statement.limit(limit))).all()
+
+
+async def collection_states(db: Session) -> Sequence[Row[Any]]:
+    """What `collection_state` tells, with `collection`, of each collection that has vectors."""
+    statement = select(KnowledgeCollection.collection, *_STATE)
+    return (await db.execute(statement.where(KnowledgeCollection.embedder != ""))).all()
+
+
+async def copies(db: Session, collection: str | None = None) -> Sequence[KnowledgeCopy]:
+    """What stores outside have of a collection, of all without one."""
+    statement = select(_K) if collection is None else select(_K).where(_K.collection == collection)
+    return (await db.scalars(statement.order_by(_K.collection, _K.generation))).all()
+
+
+async def copy_revision(
+    db: Session, collection: str, place: str, generation: int
+) -> Row[Any] | None:
+    """(id, revision) of a copy, None where the store has none."""
+    statement = select(*_COPY).where(
+        _K.collection == collection, _K.place == place, _K.generation == generation
+    )
+    return (await db.execute(statement)).first()
+
+
+async def gone(db: Session, copy_id: UUID, *, limit: int) -> Sequence[Row[Any]]:
+    """(id, chunk_id) of deleted chunks that a copy may still have."""
+    statement = select(*_GONE).where(_G.copy_id == copy_id)
+    return (await db.execute(statement.order_by(_G.id).limit(limit))).all()
+
+
+async def copies_with_gone(db: Session) -> set[UUID]:
+    """The copies that may still have a deleted chunk."""
+    return set((await db.scalars(select(_G.copy_id).distinct())).all())
+
+
+async def held_copies(db: Session) -> Sequence[UUID]:
+    """The copies that a job works on now."""
+    held = (_K.holder.is_not(None), _K.held_until_ms > now_ms())
+    return (await db.scalars(select(_K.id).where(*held))).all()
+
+
+async def with_vector(db: Session, generation: int, ids: Collection[UUID]) -> set[UUID]:
+    """Those of these chunks that have a vector of this generation."""
+    statement = select(_V.chunk_id).where(_V.generation == generation, _V.chunk_id.in_(ids))
+    return set((await db.scalars(statement)).all())
 
 
 async def running_reindex(db: Session, collection: str) -> KnowledgeReindex | None:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import delete, update
 
-from locutory.capabilities.knowledge import queries, service
+from locutory.capabilities.knowledge import copies, queries, service
 from locutory.capabilities.knowledge.contract import (
     REINDEX,
     CollectionStatus,
@@ -98,6 +98,7 @@ async def status(knowledge: Knowledge, db: Database, collection: str) -> Collect
         generation = 1 if state is None else state.generation
         vectors = await queries.count_vectors(session, collection, generation)
         last = await queries.last_reindex(session, collection)
+        copied = await copies.status(session, collection, generation, knowledge.outside)
     return CollectionStatus(
         sources=sources,
         chunks=chunks,
@@ -106,6 +107,7 @@ async def status(knowledge: Knowledge, db: Database, collection: str) -> Collect
         dimension=0 if state is None else state.dimension,
         configured=knowledge.embedder.name,
         reindex=None if last is None else _read(last),
+        copies=copied,
     )
 
 

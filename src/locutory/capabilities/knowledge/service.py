@@ -9,11 +9,12 @@ from sqlalchemy import Row, Select, bindparam, delete, insert, text, update
 from sqlalchemy.types import Uuid
 
 from locutory.capabilities.interactions.contract import Transcript
-from locutory.capabilities.knowledge import chunks, fusion, queries
+from locutory.capabilities.knowledge import chunks, copies, fusion, near, queries
 from locutory.capabilities.knowledge.contract import (
     EVERYTHING,
     SPOKEN,
     Filing,
+    Found,
     Hit,
     Line,
     Narrowing,
@@ -21,6 +22,7 @@ from locutory.capabilities.knowledge.contract import (
     Place,
     Prepared,
 )
+from locutory.capabilities.knowledge.copies import Outside
 from locutory.capabilities.knowledge.models import (
     TABLE,
     KnowledgeChunk,
@@ -28,7 +30,7 @@ from locutory.capabilities.knowledge.models import (
     KnowledgeVector,
 )
 from locutory.capabilities.knowledge.terms import content_words
-from locutory.capabilities.knowledge.vector_cache import VectorCache, View
+from locutory.capabilities.knowledge.vector_cache import VectorCache
 from locutory.engines.embeddings.base import Embedder
 from locutory.engines.llm.base import LLM
 from locutory.engines.vectors.base import VectorStore
@@ -47,13 +49,14 @@ class Knowledge:
 
     New chunks get vectors of `embedder`. `older` embedders serve collections whose vectors are
     still theirs; where none fits, only words find. Without a language model answers are
-    quotations.
+    quotations. A store `outside` has copies of the vectors, and is asked before memory.
     """
 
     embedder: Embedder
     vectors: VectorCache
     llm: LLM | None = None
     older: tuple[Embedder, ...] = ()
+    outside: Outside | None = None
 
     @classmethod
     def of(
@@ -63,9 +66,10 @@ class Knowledge:
         llm: LLM | None = None,
         *,
         older: Sequence[Embedder] = (),
+        outside: Outside | None = None,
     ) -> "Knowledge":
         """Put the engines together."""
-        return cls(embedder, VectorCache(store), llm, tuple(older))
+        return cls(embedder, VectorCache(store), llm, tuple(older), outside)
 
     def embedder_named(self, name: str) -> Embedder | None:
         """The embedder whose vectors carry this name, if it is at hand."""
@@ -110,7 +114,9 @@ async def store(tx: Session, prepared: Sequence[Prepared], filing: Filing) -> bo
     before = [row.id for row in filed]
     await _remove(tx, before)
     if not kept.issuperset(before):
-        await _note_removal(tx, filing.collection, state.revision)
+        await _note_removal(
+            tx, filing.collection, state.revision, [one for one in before if one not in kept]
+        )
     if rows:
         await tx.execute(insert(KnowledgeChunk), rows)
         await fulltext.index_rows(tx, TABLE, [(row["id"], row["text"]) for row in rows])
@@ -128,8 +134,9 @@ async def forget(tx: Session, collection: str, source_id: str, *, kind: str | No
     state = await next_revision(tx, collection)
     filed = await queries.versions_of(tx, collection, source_id, kind=kind)
     if filed:
-        await _remove(tx, [row.id for row in filed])
-        await _note_removal(tx, collection, state.revision)
+        gone = [row.id for row in filed]
+        await _remove(tx, gone)
+        await _note_removal(tx, collection, state.revision, gone)
     return len(filed)
 
 
@@ -175,50 +182,34 @@ async def search(
     narrowing: Narrowing = EVERYTHING,
     limit: int = fusion.MOST_HITS,
     place: str = "",
-) -> list[Hit]:
+) -> Found:
     """The best chunks by words and by vectors, at most three of a source, best first."""
     terms = " ".join(content_words(query)) or query
-    near = await _near(knowledge, db, collection, query, narrowing)
+    question = near.Question(collection=collection, text=query, narrowing=narrowing)
+    liked = await near.nearest(
+        knowledge.vectors, knowledge.outside, knowledge.embedder_named, db, question
+    )
     async with db.read() as session:
         lexical = await queries.by_words(
             session, collection, terms, narrowing, limit=fusion.LIST_LENGTH
         )
-    return await _hits(db, fusion.fuse([lexical, near]), place=place, limit=limit)
-
-
-async def _near(
-    knowledge: Knowledge, db: Database, collection: str, query: str, narrowing: Narrowing
-) -> list[UUID]:
-    """The chunks nearest to the query, of those that may be seen; [] where no embedder fits."""
-    view = await knowledge.vectors.current(db, collection)
-    embedder = None if view is None else knowledge.embedder_named(view.embedder)
-    if view is None or embedder is None:
-        return []
-    vector = (await embedder.embed([query]))[0]
-    allowed = await _allowed(db, collection, narrowing, view)
-    found = await view.index.search(vector, fusion.LIST_LENGTH, allowed)
-    return [UUID(id_) for id_, likeness in found if likeness > 0]
-
-
-async def _allowed(
-    db: Database, collection: str, narrowing: Narrowing, view: View
-) -> Sequence[str] | None:
-    """Ids of the vectors that the narrowing leaves, None for all."""
-    if narrowing == EVERYTHING:
-        return None
-    async with db.read() as session:
-        if narrowing.sources is not None and narrowing.of_sources_only:
-            return view.of(await session.scalars(narrowing.sources))
-        return await queries.visible_ids(session, collection, narrowing)
+    hits = await _hits(db, fusion.fuse([lexical, liked.ids]), place=place, limit=limit)
+    return Found(hits=tuple(hits), vectors=liked.source, degraded=liked.degraded)
 
 
 async def search_places(
     knowledge: Knowledge, places: Sequence[Place], query: str, *, limit: int = fusion.MOST_HITS
-) -> list[Hit]:
+) -> Found:
     """The best chunks of several places together."""
-    hits = [hit for place in places for hit in await _search_in(knowledge, place, query, limit)]
+    found = [await _search_in(knowledge, place, query, limit) for place in places]
     # ranks, and so the scores made of them, mean the same in each place
-    return sorted(hits, key=lambda hit: -hit.score)[:limit]
+    hits = sorted((hit for one in found for hit in one.hits), key=lambda hit: -hit.score)
+    sources = sorted({one.vectors for one in found} - {near.NOWHERE}) or [near.NOWHERE]
+    return Found(
+        hits=tuple(hits[:limit]),
+        vectors=",".join(sources),
+        degraded=any(one.degraded for one in found),
+    )
 
 
 async def opening(places: Sequence[Place], *, limit: int = fusion.MOST_HITS) -> list[Hit]:
@@ -245,7 +236,7 @@ def containing_sources(session: Session, collection: str, phrases: Sequence[str]
     return queries.containing_sources(session, collection, phrases)
 
 
-async def _search_in(knowledge: Knowledge, place: Place, query: str, limit: int) -> list[Hit]:
+async def _search_in(knowledge: Knowledge, place: Place, query: str, limit: int) -> Found:
     return await search(
         knowledge,
         place.db,
@@ -319,7 +310,11 @@ async def _remove(tx: Session, ids: Sequence[UUID]) -> None:
         await tx.execute(delete(KnowledgeChunk).where(KnowledgeChunk.id.in_(ids)))
 
 
-async def _note_removal(tx: Session, collection: str, revision: int) -> None:
+async def _note_removal(
+    tx: Session, collection: str, revision: int, chunk_ids: Sequence[UUID]
+) -> None:
+    """Tell readers, and what keeps copies, that these are gone."""
+    await copies.note_gone(tx, collection, chunk_ids)
     await tx.execute(
         update(KnowledgeCollection)
         .where(KnowledgeCollection.collection == collection)

@@ -1,26 +1,37 @@
 """The runtime as the composition root makes it: the models, their book of use, and budgets."""
 
 import asyncio
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 from locutory.capabilities.runtime.budgets import Budgeted
+from locutory.capabilities.runtime.contract import ProviderClosed
 from locutory.capabilities.runtime.ledger import Ledger
 from locutory.engines.llm.base import LLM
+from locutory.engines.llm.probing import Access, Probed
 from locutory.engines.llm.routed import RoutedLLM
 from locutory.engines.llm.router import Parameters, Router
 from locutory.kernel.db import Storage
 from locutory.kernel.errors import ConfigError
+from locutory.kernel.telemetry.logs import get_logger
 
 __all__ = ["Ledger", "Runtime"]
+
+PROBE_EVERY_S: Final = 300.0
 
 
 @dataclass(slots=True)
 class Runtime:
-    """`routed` is None where no model is configured; `llm` is the same behind its budgets."""
+    """`routed` is None where no model is configured; `llm` is the same behind its budgets.
+
+    `probed` is how each provider answered when it was last asked whether it lets us in.
+    """
 
     routed: RoutedLLM | None
     ledger: Ledger
     llm: LLM | None
+    probed: dict[str, Probed] = field(default_factory=dict)
 
     @classmethod
     def of(cls, routed: RoutedLLM | None, ledger: Ledger, storage: Storage) -> "Runtime":
@@ -48,11 +59,38 @@ class Runtime:
         """Write the book and look at the configuration until stopped."""
         tasks = [self.ledger.run(stop)]
         if self.routed is not None:
-            tasks.append(self.routed.run(stop))
+            tasks += [self.routed.run(stop), self._keep_probing(stop)]
         await asyncio.gather(*tasks)
 
-    async def check(self) -> dict[str, str]:
-        """For `/health`. Raises ConfigError while a newer configuration cannot be used."""
+    async def probe(self) -> None:
+        """Ask the providers of the router in force whether they let us in."""
+        places = [] if self.router is None else list(self.router.places)
+        asked = {place.name: place.probe for place in places if place.probe is not None}
+        answers = await asyncio.gather(*(ask() for ask in asked.values()))
+        self.probed = dict(zip(asked, answers, strict=True))
+        for name, answer in self.probed.items():
+            if answer.access is not Access.OK:
+                reason = answer.access.value
+                get_logger().warning("a model cannot be used", provider=name, reason=reason)
+
+    async def _keep_probing(self, stop: asyncio.Event) -> None:
+        """At the start, which does not wait for it, and every five minutes."""
+        while not stop.is_set():
+            await self.probe()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), PROBE_EVERY_S)
+
+    async def check(self) -> dict[str, Any]:
+        """For `/health`: how each provider answered.
+
+        Raises ConfigError while a newer configuration cannot be used, ProviderClosed for a key
+        that was refused or a model that is not there.
+        """
         if self.fault is not None:
             raise ConfigError(self.fault)
-        return {"engine": "rules" if self.router is None else self.router.name}
+        access = {name: one.access for name, one in self.probed.items()}
+        closed = {Access.REFUSED, Access.NO_MODEL}
+        if shut := sorted(name for name, one in access.items() if one in closed):
+            raise ProviderClosed(f"{', '.join(shut)}: see `locutory doctor`")
+        engine = "rules" if self.router is None else self.router.name
+        return {"engine": engine, "providers": {name: one.value for name, one in access.items()}}

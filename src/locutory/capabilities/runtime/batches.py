@@ -11,8 +11,11 @@ from locutory.capabilities.runtime import service
 from locutory.capabilities.runtime.api import Runtime
 from locutory.capabilities.runtime.contract import (
     BATCH,
+    CALLBACK,
     BatchNotFound,
+    BatchOver,
     BatchState,
+    CallbackState,
     ItemState,
     LlmUnavailable,
     NotConfigured,
@@ -33,11 +36,13 @@ from locutory.kernel.clock import utc_now
 from locutory.kernel.crypto import Aad, Secrets
 from locutory.kernel.db import Database, Session
 from locutory.kernel.errors import ErrorClass, LocutoryError
+from locutory.kernel.http.client import HttpClient
 from locutory.kernel.ids import new_id
 from locutory.kernel.jobs import Claimed, Context, Failure, JobSpec
 from locutory.kernel.jobs.queue import enqueue
 
 MOST_TRIES: Final = 3
+EVENT_ID: Final = "X-Locutory-Batch-Id"
 _PAGE: Final = 64
 _PASSING: Final = frozenset(
     {
@@ -57,7 +62,14 @@ def require_model(runtime: Runtime) -> None:
 
 async def create(tx: Session, ask: BatchAsk, *, secrets: Secrets, actor: str) -> BatchMade:
     """Store a batch; the job that answers it starts with the commit."""
+    id_, sealed = new_id(), None
+    if ask.callback_url is not None:
+        aad = Aad(tx.tenant_id, Batch.__tablename__, id_, "callback")
+        sealed = secrets.ring.encrypt(ask.callback_url, aad=aad)
     batch = Batch(
+        id=id_,
+        callback_enc=sealed,
+        callback_state=None if sealed is None else CallbackState.WAITING,
         state=BatchState.QUEUED,
         total=len(ask.items),
         max_concurrency=ask.max_concurrency,
@@ -93,17 +105,43 @@ def _item(
 async def get(db: Database, batch_id: UUID) -> BatchRead:
     """How far a batch is. Raises BatchNotFound."""
     async with db.read() as session:
-        batch = await _batch(session, batch_id)
-        counts = await _counts(session, batch_id)
+        return await _read(session, batch_id)
+
+
+async def _read(session: Session, batch_id: UUID) -> BatchRead:
+    batch = await _batch(session, batch_id)
+    counts = await _counts(session, batch_id)
     return BatchRead(
         job_id=batch.id,
         state=BatchState(batch.state),
         total=batch.total,
         done=counts.get(ItemState.DONE, 0),
         failed=counts.get(ItemState.FAILED, 0),
+        cancelled=counts.get(ItemState.CANCELLED, 0),
         created_at=batch.created_at,
         finished_at=batch.finished_at,
+        callback=batch.callback_state,
     )
+
+
+async def cancel(tx: Session, batch_id: UUID, *, actor: str) -> BatchRead:
+    """Ask nothing more of a batch; what is answered stays. Raises BatchNotFound, BatchOver.
+
+    A request under way ends, and its answer is not kept.
+    """
+    batch = await _batch(tx, batch_id)
+    if batch.state == BatchState.CANCELLED:
+        return await _read(tx, batch_id)
+    if batch.finished_at is not None:
+        raise BatchOver
+    await tx.execute(
+        update(BatchItem)
+        .where(BatchItem.batch_id == batch_id, BatchItem.state == ItemState.QUEUED)
+        .values(state=ItemState.CANCELLED)
+    )
+    await audit(tx, actor=actor, action="llm.batch.cancel", object=f"batch:{batch_id}")
+    await _end(tx, batch_id, BatchState.CANCELLED)
+    return await _read(tx, batch_id)
 
 
 async def results(
@@ -137,7 +175,7 @@ async def answer(ctx: Context) -> None:
     if batch is None or batch.finished_at is not None:
         return
     if batch.state == BatchState.QUEUED:
-        await ctx.write(lambda tx: _set_state(tx, batch_id, BatchState.RUNNING))
+        await ctx.write(lambda tx: _begin(tx, batch_id))
     after, open_wait_s = 0, None
     while rows := await _open(db, batch_id, after):
         gate = asyncio.Semaphore(batch.max_concurrency)
@@ -171,6 +209,10 @@ async def _answer_one(
     ctx: Context, row: BatchItem, runtime: Runtime, secrets: Secrets
 ) -> float | None:
     """Answer one item; seconds to wait before it is tried again, None when it is settled."""
+    async with ctx.db.read() as session:
+        state = await session.scalar(select(BatchItem.state).where(BatchItem.id == row.id))
+    if state != ItemState.QUEUED:  # cancelled since its page was read
+        return None
     body = secrets.ring.decrypt(row.request_enc, aad=_aad(row.tenant_id, row.id, "request"))
     values: dict[str, Any] = {"tries": row.tries + 1}
     wait_s = None
@@ -197,22 +239,60 @@ async def _answer_one(
 
 
 async def _settle(tx: Session, item_id: UUID, values: dict[str, Any]) -> None:
-    await tx.execute(update(BatchItem).where(BatchItem.id == item_id).values(**values))
+    """Keep what became of an item, unless it was cancelled meanwhile."""
+    mine = (BatchItem.id == item_id, BatchItem.state == ItemState.QUEUED)
+    await tx.execute(update(BatchItem).where(*mine).values(**values))
 
 
-async def _set_state(tx: Session, batch_id: UUID, state: BatchState) -> None:
-    await tx.execute(update(Batch).where(Batch.id == batch_id).values(state=state))
+async def _begin(tx: Session, batch_id: UUID) -> None:
+    queued = (Batch.id == batch_id, Batch.state == BatchState.QUEUED)
+    await tx.execute(update(Batch).where(*queued).values(state=BatchState.RUNNING))
 
 
 async def _finish(tx: Session, batch_id: UUID) -> None:
+    """End a batch by what became of its items; one that was cancelled has ended already."""
     counts = await _counts(tx, batch_id)
     failed, done = counts.get(ItemState.FAILED, 0), counts.get(ItemState.DONE, 0)
     state = BatchState.COMPLETED if not failed else BatchState.PARTIAL
-    await tx.execute(
+    await _end(tx, batch_id, state if done else BatchState.FAILED)
+
+
+async def _end(tx: Session, batch_id: UUID, state: BatchState) -> None:
+    """End a batch once, and have whoever waits told of it."""
+    ended = await tx.execute(
         update(Batch)
-        .where(Batch.id == batch_id)
-        .values(state=state if done else BatchState.FAILED, finished_at=utc_now())
+        .where(Batch.id == batch_id, Batch.finished_at.is_(None))
+        .values(state=state, finished_at=utc_now())
+        .returning(Batch.callback_state)
     )
+    row = ended.first()
+    if row is not None and row.callback_state is not None:
+        await enqueue(tx, JobSpec(kind=CALLBACK, payload={"batch_id": str(batch_id)}))
+
+
+async def call_back(ctx: Context) -> None:
+    """Tell the caller's address how its batch ended. Raises what the address failed with."""
+    batch_id, secrets = UUID(ctx.payload["batch_id"]), ctx.services.get(Secrets)
+    async with ctx.db.read() as session:
+        batch = await session.scalar(select(Batch).where(Batch.id == batch_id))
+        if batch is None or batch.callback_enc is None:
+            return
+        read = await _read(session, batch_id)
+    aad = Aad(batch.tenant_id, Batch.__tablename__, batch.id, "callback")
+    url = secrets.ring.decrypt_text(batch.callback_enc, aad=aad)
+    body = read.model_dump_json(exclude={"callback"}).encode()
+    headers = {"Content-Type": "application/json", EVENT_ID: str(batch_id)}
+    await ctx.services.get(HttpClient).deliver(url, body, headers=headers)
+    await ctx.finish(lambda tx: _note_callback(tx, batch_id, CallbackState.TOLD))
+
+
+async def give_up_callback(tx: Session, job: Claimed, failure: Failure) -> None:
+    """Say that nobody was told."""
+    await _note_callback(tx, UUID(job.payload["batch_id"]), CallbackState.FAILED)
+
+
+async def _note_callback(tx: Session, batch_id: UUID, state: CallbackState) -> None:
+    await tx.execute(update(Batch).where(Batch.id == batch_id).values(callback_state=state))
 
 
 async def _open(db: Database, batch_id: UUID, after: int) -> Sequence[BatchItem]:

@@ -16,6 +16,8 @@ from locutory.kernel.events import Event
 ASK: Final = "runtime:ask"
 READ: Final = "runtime:read"
 BATCH: Final = "runtime.batch"
+CALLBACK: Final = "runtime.batch_callback"
+FORGET: Final = "runtime.forget"
 QUEUE: Final = "runtime"
 DEFAULT_MODEL: Final = "locutory-default"
 MODULE: Final = "runtime"
@@ -29,6 +31,7 @@ class BatchState(StrEnum):
     COMPLETED = "completed"
     PARTIAL = "partial"
     FAILED = "failed"
+    CANCELLED = "cancelled"
 
 
 class ItemState(StrEnum):
@@ -36,6 +39,15 @@ class ItemState(StrEnum):
 
     QUEUED = "queued"
     DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class CallbackState(StrEnum):
+    """Whether the address of a batch was told of its end."""
+
+    WAITING = "waiting"
+    TOLD = "told"
     FAILED = "failed"
 
 
@@ -69,10 +81,22 @@ class LlmUnavailable(LocutoryError):
     status, code, cls = 503, "LLM_UNAVAILABLE", ErrorClass.PROVIDER_OUTAGE
 
 
+class ProviderClosed(LocutoryError):
+    """A provider refuses its key, or has not the model that is set."""
+
+    status, code, cls = 502, "LLM_PROVIDER_CLOSED", ErrorClass.PERMANENT_CONFIG
+
+
 class BudgetExceeded(RateLimitedError):
     """The budget for language models is spent."""
 
     code = "BUDGET_EXCEEDED"
+
+
+class BatchOver(ConflictError):
+    """This batch has ended; nothing of it is left to cancel."""
+
+    code = "LLM_BATCH_OVER"
 
 
 class BatchNotFound(NotFoundError):

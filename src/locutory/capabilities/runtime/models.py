@@ -39,7 +39,10 @@ class LlmCall(TenantModel):
 
 
 class Batch(TenantModel):
-    """Requests that nobody waits for."""
+    """Requests that nobody waits for. `callback_enc` is the address that is told of their end.
+
+    `callback_state` is None without one, else `waiting`, `told` or `failed`.
+    """
 
     __tablename__ = "runtime_batch"
 
@@ -48,6 +51,10 @@ class Batch(TenantModel):
     max_concurrency: Mapped[int]
     created_by: Mapped[str]
     finished_at: Mapped[datetime | None]
+    callback_enc: Mapped[bytes | None] = mapped_column(LargeBinary)
+    callback_state: Mapped[str | None]
+
+    __table_args__ = (Index("ix_runtime_batch_over", "tenant_id", "finished_at"),)
 
 
 class BatchItem(TenantModel):

@@ -28,6 +28,7 @@ from locutory.kernel.auth.dependencies import Db, SecuredRoute, SecuredRouter, r
 from locutory.kernel.bodies import answers_with
 from locutory.kernel.crypto import Secrets
 from locutory.kernel.errors import InvalidError, LocutoryError
+from locutory.kernel.http.client import HttpClient
 from locutory.kernel.http_errors import faults
 from locutory.kernel.idempotency import Idempotent
 from locutory.kernel.ratelimit import rate_limit
@@ -49,6 +50,14 @@ def _secrets(request: Request) -> Secrets:
 
 
 TheRuntime = Annotated[Runtime, Depends(_runtime)]
+
+
+def _http(request: Request) -> HttpClient:
+    http: HttpClient = request.app.state.services.get(HttpClient)
+    return http
+
+
+TheHttp = Annotated[HttpClient, Depends(_http)]
 TheSecrets = Annotated[Secrets, Depends(_secrets)]
 router = SecuredRouter(tags=["language models"], dependencies=[_LIMIT])
 
@@ -104,11 +113,14 @@ async def create_llm_batch(
     db: Db,
     runtime: TheRuntime,
     secrets: TheSecrets,
+    http: TheHttp,
     ask: BatchAsk,
     idempotent: Idempotent,
 ) -> Response:
     """Ask for up to a thousand answers that nobody waits for; they outlive a restart."""
     batches.require_model(runtime)
+    if ask.callback_url is not None:
+        http.gate.check_url(ask.callback_url)
     return await idempotent.write(
         db, lambda tx: batches.create(tx, ask, secrets=secrets, actor=by.key), 202
     )
@@ -118,6 +130,12 @@ async def create_llm_batch(
 async def get_llm_batch(_: Asker, db: Db, batch_id: UUID) -> BatchRead:
     """How far a batch is."""
     return await batches.get(db, batch_id)
+
+
+@router.post("/api/runtime/llm/jobs/{batch_id}/cancel")
+async def cancel_llm_batch(by: Asker, db: Db, batch_id: UUID) -> BatchRead:
+    """Ask nothing more of a batch; what is answered stays."""
+    return await db.write(lambda tx: batches.cancel(tx, batch_id, actor=by.key))
 
 
 @router.get(

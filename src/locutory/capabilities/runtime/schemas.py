@@ -157,6 +157,7 @@ class ProviderRead(BaseModel):
     latency_ms: float | None
     last_failure: str | None
     retry_after_s: float
+    access: str | None  # of the last look: ok | refused | away | no_model; null: cannot be asked
     capabilities: dict[str, bool | int | None]
 
 
@@ -175,12 +176,16 @@ class BatchItemAsk(ChatBody):
 
 
 class BatchAsk(BaseModel):
-    """Requests that nobody waits for; ids tell them apart."""
+    """Requests that nobody waits for; ids tell them apart.
+
+    `callback_url` gets a POST with what `GET …/jobs/{id}` tells once all is answered or given up.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     items: Annotated[list[BatchItemAsk], Field(min_length=1, max_length=1000)]
     max_concurrency: int = Field(default=4, ge=1, le=16)
+    callback_url: Annotated[str | None, Field(max_length=2_000)] = None
 
     @model_validator(mode="after")
     def _each_once(self) -> "BatchAsk":
@@ -205,8 +210,10 @@ class BatchRead(BaseModel):
     total: int
     done: int
     failed: int
+    cancelled: int
     created_at: Moment
     finished_at: Moment | None
+    callback: str | None  # waiting | told | failed; null without a callback_url
 
 
 class ResultsAsk(BaseModel):

@@ -48,7 +48,7 @@ def list_providers(runtime: Runtime) -> ProvidersRead:
     router = runtime.router
     if router is None:
         return ProvidersRead(items=[], strategy=None, fault=None)
-    items = []
+    items, probed = [], runtime.probed
     for number, place in enumerate(router.places):
         health = router.book.of(place.name, place.default_model)
         items.append(
@@ -62,6 +62,7 @@ def list_providers(runtime: Runtime) -> ProvidersRead:
                 latency_ms=health.latency_ms,
                 last_failure=health.last_kind,
                 retry_after_s=round(health.wait_s, 1),
+                access=None if place.name not in probed else probed[place.name].access.value,
                 capabilities={
                     "stream": True,
                     "json_schema": True,

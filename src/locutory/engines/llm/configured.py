@@ -13,6 +13,7 @@ from locutory.engines.llm.config import ModelsConfig, ProviderConfig, read_confi
 from locutory.engines.llm.course import Policy, Watch
 from locutory.engines.llm.places import PATIENT, HealthBook, Place, Timeouts
 from locutory.engines.llm.pricing import Prices
+from locutory.engines.llm.probing import probe_of
 from locutory.engines.llm.registry import OUTSIDE, Wanted, make_llm
 from locutory.engines.llm.routed import BudgetTerms
 from locutory.engines.llm.router import Parameters, Router
@@ -102,19 +103,17 @@ def _place(
     if missing is not None:
         raise ConfigError(f"providers.{name} is enabled but has no {missing}")
     model = one.models.get("main") or next(iter(one.models.values()))
-    llm = make_llm(
-        Wanted(
-            provider=kind,
-            place=name,
-            model=model,
-            base_url=one.base_url,
-            api_key=key,
-            region=one.region,
-            context_tokens=one.context_tokens,
-            timeout_s=means.timeout_s,
-        ),
-        means.http,
+    wanted = Wanted(
+        provider=kind,
+        place=name,
+        model=model,
+        base_url=one.base_url,
+        api_key=key,
+        region=one.region,
+        context_tokens=one.context_tokens,
+        timeout_s=means.timeout_s,
     )
+    llm = make_llm(wanted, means.http)
     mode = config.pii.local if one.local else config.pii.remote
     times = one.timeout
     return Place(
@@ -131,6 +130,7 @@ def _place(
         price=prices.of(name, kind, one.base_url),
         weight=config.routing.weights.get(name, 0.0 if config.routing.weights else 1.0),
         concurrency=one.max_concurrency,
+        probe=probe_of(wanted, means.http),
     )
 
 

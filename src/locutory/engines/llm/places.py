@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from locutory.engines.llm.base import LLM
 from locutory.engines.llm.failures import BUSY
+from locutory.engines.llm.probing import Probe
 from locutory.kernel.errors import EngineThrottled
 from locutory.kernel.http.breaker import Breaker, BreakerRule, BreakerState
 
@@ -96,7 +97,8 @@ class Place:
 
     `llm` asks for whichever model a request names. `local`: what is sent there leaves no machine
     of the owner. `price` of a model for tokens in and out wins over what the provider says.
-    `concurrency` bounds the requests under way; a few more may wait.
+    `concurrency` bounds the requests under way; a few more may wait. `probe` asks whether the
+    provider lets us in, where that can be asked.
     """
 
     name: str
@@ -108,6 +110,7 @@ class Place:
     price: Callable[[str, int, int], int | None] | None = None
     weight: float = 1.0
     concurrency: int = 32
+    probe: Probe | None = None
     _slots: asyncio.Semaphore = field(init=False)
     _waiting: int = field(init=False, default=0)
 

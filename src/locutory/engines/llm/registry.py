@@ -13,6 +13,7 @@ from locutory.engines.llm.base import LLM
 from locutory.engines.llm.course import Policy, Watch
 from locutory.engines.llm.places import MAIN, PATIENT, HealthBook, Place
 from locutory.engines.llm.posting import KernelPoster
+from locutory.engines.llm.probing import probe_of
 from locutory.engines.llm.routed import RoutedLLM
 from locutory.engines.llm.router import Router
 from locutory.kernel.errors import ConfigError
@@ -144,6 +145,7 @@ def _place(
         models={MAIN: model},
         timeouts=PATIENT,
         context_tokens=common.context_tokens,
+        probe=probe_of(wanted, http),
     )
 
 

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from locutory.capabilities.knowledge.api import forget_some
+from locutory.capabilities.knowledge.api import Knowledge, drop_copies, forget_some
 from locutory.engines.blobs import BlobStore
 from locutory.kernel.auth.people import remove_tenant
 from locutory.kernel.db import Database
@@ -24,6 +24,7 @@ async def purge_business(ctx: Context) -> None:
     for area in _AREAS:
         async for key in blobs.keys(f"{area}/{tenant_id}"):
             await blobs.delete(key)
+    await drop_copies(ctx.services.get(Knowledge), own)
     removed = await _until_empty(own)
     await ctx.finish(
         lambda tx: remove_tenant(

@@ -120,6 +120,8 @@ class SearchRead(BaseModel):
 
     hits: list[HitRead]
     took_ms: int
+    vectors: str  # what compared by meaning: embedded | qdrant | chroma | none
+    degraded: bool  # a store of vectors is set, and memory stood in for it
 
 
 class CitationRead(BaseModel):
@@ -209,6 +211,18 @@ class ReindexRead(BaseModel):
     detail: str | None
 
 
+class CopyRead(BaseModel):
+    """A copy of vectors in a store outside.
+
+    `behind` are not there yet, `gone` were deleted here and may still be there.
+    """
+
+    place: str
+    current: bool  # it is the store of the settings, and of the vectors that are searched
+    behind: int
+    gone: int
+
+
 class StatusRead(BaseModel):
     """How much of a business's calls can be found.
 
@@ -226,3 +240,4 @@ class StatusRead(BaseModel):
     waiting: int
     lag_s: float
     reindex: ReindexRead | None
+    copies: list[CopyRead]

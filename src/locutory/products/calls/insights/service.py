@@ -37,6 +37,7 @@ from locutory.products.calls.insights.counting import Counting, call_set
 from locutory.products.calls.insights.schemas import (
     ChatRead,
     CitationRead,
+    CopyRead,
     HitRead,
     RagChat,
     RagFilters,
@@ -59,9 +60,12 @@ _LIST_SORT = "updated_at:desc"
 async def search(knowledge: Knowledge, readers: Sequence[Reader], ask: RagSearch) -> SearchRead:
     """The passages of the readers' calls that fit best."""
     began = time.perf_counter()
-    hits = await search_places(knowledge, _places(readers, ask.filters), ask.query, limit=ask.limit)
+    places = _places(readers, ask.filters)
+    found = await search_places(knowledge, places, ask.query, limit=ask.limit)
     return SearchRead(
-        hits=[_hit(hit, ask.query) for hit in hits],
+        hits=[_hit(hit, ask.query) for hit in found.hits],
+        vectors=found.vectors,
+        degraded=found.degraded,
         took_ms=round(1_000 * (time.perf_counter() - began)),
     )
 
@@ -155,6 +159,7 @@ async def status(knowledge: Knowledge, reader: Access, *, clock: Clock = utc_now
         waiting=waiting,
         lag_s=round(lag, 3),
         reindex=None if found.reindex is None else ReindexRead(**asdict(found.reindex)),
+        copies=[CopyRead(**asdict(one)) for one in found.copies],
     )
 
 

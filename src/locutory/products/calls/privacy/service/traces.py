@@ -12,7 +12,12 @@ from uuid import UUID
 from sqlalchemy import delete, select
 
 from locutory.capabilities.analysis.api import Analyst, forget_answers
-from locutory.capabilities.knowledge.api import forget_questions, purge_words
+from locutory.capabilities.knowledge.api import (
+    Knowledge,
+    forget_questions,
+    purge_copies,
+    purge_words,
+)
 from locutory.engines.blobs import BlobStore
 from locutory.kernel import idempotency
 from locutory.kernel.audit import audit
@@ -40,7 +45,10 @@ _EXPORT_GONE = "removed: calls that it may hold were erased since; make it again
 
 
 async def erase_traces(ctx: Context) -> None:
-    """Finish one erasure. Raises NotYetQuiet while something works with its calls."""
+    """Finish one erasure.
+
+    Raises NotYetQuiet while something works with its calls, and what `purge_copies` raises.
+    """
     erasure_id, ring = UUID(ctx.payload["erasure_id"]), ctx.services.get(Secrets).ring
     while await ctx.write(lambda tx: take_some(tx, erasure_id, ring)):
         pass
@@ -56,6 +64,7 @@ async def erase_traces(ctx: Context) -> None:
         await _clear_trials(ctx, row, plan)
         await _clear_answers(ctx, row.id, plan)
     await purge_words(ctx.db)
+    await purge_copies(ctx.services.get(Knowledge), ctx.db)
     if not await ctx.db.storage.empty_log():
         raise NotYetQuiet("the database's log is being read")
 
