@@ -23,7 +23,7 @@ from locutory.engines.embeddings.registry import get_embedder
 from locutory.engines.llm.base import LLM
 from locutory.engines.llm.registry import get_llm
 from locutory.engines.llm.traced import TracedLLM
-from locutory.engines.stt import STTProvider, get_stt_provider
+from locutory.engines.stt import SpeechEngines, STTProvider, get_stt_provider
 from locutory.engines.vectors.embedded import EmbeddedVectors
 from locutory.kernel import failpoints, http_errors
 from locutory.kernel.auth import Auth, BlobPutter, Roles
@@ -156,6 +156,7 @@ class Server:
             stack.push_async_callback(self.storage.close)
             stack.callback(self.auth.close)
             stack.callback(self.services.get(CpuPool).close)
+            stack.callback(self.services.get(SpeechEngines).close)
             stack.push_async_callback(self.services.get(HttpClient).close)
             stack.push_async_callback(asyncio.to_thread, self.services.get(Tracing).close)
             await self._schedule()
@@ -253,6 +254,7 @@ def _services(
     services.add(Embedder, embedder)
     speech = get_stt_provider(settings.stt.provider, settings=settings.stt, http=http)
     services.add(STTProvider, speech)
+    services.add(SpeechEngines, SpeechEngines(speech, settings.stt, http))
     ledger = Ledger(storage, metrics)
     routed = get_llm(settings.llm, http, fallbacks=_fallback_count(metrics), watch=ledger.note)
     models = Runtime.of(routed, ledger, storage)

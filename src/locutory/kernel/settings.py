@@ -193,12 +193,42 @@ class DeepgramSettings(BaseModel):
     model: str = "nova-3"
 
 
+class WhisperSettings(BaseModel):
+    """Whisper: a server at `base_url`, or weights in a directory, read in processes of ours."""
+
+    base_url: str | None = Field(default=None, description="of a server, with or without `/v1`")
+    api: Literal["openai", "whisper.cpp"] = Field(
+        default="openai", description="what the server speaks"
+    )
+    api_key: SecretStr | None = None
+    model: str | None = Field(
+        default=None,
+        description="of a server; unset: `whisper-1`, or what whisper.cpp was started with",
+    )
+    response_format: Literal["verbose_json", "diarized_json"] = Field(
+        default="verbose_json", description="`diarized_json` for models that tell speakers apart"
+    )
+    vad_filter: bool = Field(
+        default=False, description="ask the server to leave silence out; not all know the word"
+    )
+    weights: Path | None = Field(
+        default=None,
+        description="directory with `model.bin`, `config.json` and `tokenizer.json`, for"
+        " `locutory[stt-whisper]`; nothing is downloaded",
+    )
+    slots: int = Field(
+        default=1, ge=1, description="calls heard at once in process, each by a model of its own"
+    )
+    compute_type: str = Field(default="int8", description="numbers of the model in process")
+
+
 class SttSettings(BaseModel):
     """Speech to text; `auto` takes the best engine in this process."""
 
     provider: str = Field(
         default="auto",
-        description="`auto`, `embedded`, `stub`, or an outside one: `sarvam`, `deepgram`",
+        description="`auto`, `embedded`, `stub`, `whisper`, `pocketsphinx`, or an outside one:"
+        " `sarvam`, `deepgram`",
     )
     language: str | None = Field(
         default=None, description="spoken language for outside providers; unset: they detect it"
@@ -212,6 +242,7 @@ class SttSettings(BaseModel):
     stub_latency_s: float = 0.3
     sarvam: SarvamSettings = SarvamSettings()
     deepgram: DeepgramSettings = DeepgramSettings()
+    whisper: WhisperSettings = WhisperSettings()
 
 
 class ModelPlace(BaseModel):

@@ -159,6 +159,10 @@ class STTProvider(Protocol):
         """Hear one call. Raises kernel EngineErrors, or the audio errors of the media engine."""
         ...
 
+    def close(self) -> None:
+        """End what was started for it; it is asked for nothing more."""
+        ...
+
 
 class BaseSTT(ABC):
     """The base of our own engines: a name, what it can do, one verb."""
@@ -174,3 +178,7 @@ class BaseSTT(ABC):
     @abstractmethod
     async def transcribe(self, request: STTRequest) -> STTResult:
         """Hear one call; see `STTProvider`."""
+
+    def close(self) -> None:
+        """Nothing to end, for most; see `STTProvider`."""
+        return
