@@ -59,6 +59,7 @@ from locutory.products.calls.module import MODULES as CALLS
 from locutory.products.calls.pipeline.gauges import BusinessGauges, PipelineGauges
 from locutory.products.calls.pipeline.metrics import measure
 from locutory.products.calls.pipeline.service.backlog import Backlog
+from locutory.products.calls.pipeline.sharing import Sharing
 from locutory.products.calls.records.contract import Measure
 from locutory.products.calls.records.counting import CallCounters, CallWatcher
 from locutory.products.calls.records.service.audio import Listenings
@@ -254,6 +255,7 @@ def _services(
     services.add(Embedder, embedder)
     speech = get_stt_provider(settings.stt.provider, settings=settings.stt, http=http)
     services.add(STTProvider, speech)
+    services.add(Sharing, Sharing())
     services.add(SpeechEngines, SpeechEngines(speech, settings.stt, http))
     ledger = Ledger(storage, metrics)
     routed = get_llm(settings.llm, http, fallbacks=_fallback_count(metrics), watch=ledger.note)

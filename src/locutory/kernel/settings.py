@@ -183,6 +183,12 @@ class SarvamSettings(BaseModel):
         gt=0,
         description="the first wait for a job; later ones are up to 5 times it",
     )
+    job_files: int = Field(
+        default=10, ge=1, le=20, description="the most files of a business's calls in one job"
+    )
+    linger_s: float = Field(
+        default=2.0, ge=0, description="how long a call waits for others to share its job; 0: never"
+    )
 
 
 class DeepgramSettings(BaseModel):
