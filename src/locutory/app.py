@@ -50,6 +50,7 @@ from locutory.kernel.realtime import Hub
 from locutory.kernel.scratch import sweep
 from locutory.kernel.services import Services
 from locutory.kernel.settings import Settings
+from locutory.kernel.slots import ProviderSlots
 from locutory.kernel.telemetry.health import Check, HealthChecks, health_router
 from locutory.kernel.telemetry.metrics import CONTENT_TYPE, Metrics
 from locutory.kernel.telemetry.middleware import TelemetryMiddleware
@@ -158,6 +159,7 @@ class Server:
             stack.callback(self.auth.close)
             stack.callback(self.services.get(CpuPool).close)
             stack.callback(self.services.get(SpeechEngines).close)
+            stack.callback(self.services.get(ProviderSlots).close)
             stack.push_async_callback(self.services.get(HttpClient).close)
             stack.push_async_callback(asyncio.to_thread, self.services.get(Tracing).close)
             await self._schedule()
@@ -256,6 +258,7 @@ def _services(
     speech = get_stt_provider(settings.stt.provider, settings=settings.stt, http=http)
     services.add(STTProvider, speech)
     services.add(Sharing, Sharing())
+    services.add(ProviderSlots, ProviderSlots(storage, settings.providers, metrics))
     services.add(SpeechEngines, SpeechEngines(speech, settings.stt, http))
     ledger = Ledger(storage, metrics)
     routed = get_llm(settings.llm, http, fallbacks=_fallback_count(metrics), watch=ledger.note)

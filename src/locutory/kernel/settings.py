@@ -166,6 +166,19 @@ class IntakeSettings(BaseModel):
     )
 
 
+class ProviderSettings(BaseModel):
+    """How many calls all processes together have with an outside provider at once."""
+
+    most: int = Field(default=100, ge=1, description="with each provider that has no limit below")
+    limits: dict[str, int] = Field(
+        default_factory=dict,
+        description='by name, as your account allows: `{"deepgram": 50, "sarvam": 20}`',
+    )
+    lease_s: float = Field(
+        default=60.0, gt=0, description="a slot whose process died is free after it"
+    )
+
+
 class SarvamSettings(BaseModel):
     """The account at Sarvam, and what its models are asked for."""
 
@@ -368,6 +381,7 @@ class Settings(BaseSettings):
     blobs: BlobSettings = BlobSettings()
     media: MediaSettings = MediaSettings()
     intake: IntakeSettings = IntakeSettings()
+    providers: ProviderSettings = ProviderSettings()
     stt: SttSettings = SttSettings()
     llm: LlmSettings = LlmSettings()
     pipeline: PipelineSettings = PipelineSettings()

@@ -18,9 +18,11 @@ class Capabilities:
     """What an engine can do. Limits are None where it has none of its own.
 
     `derived`: it takes 16 kHz WAV files of one channel, a file for each channel with a speaker of
-    its own; else the recording as it is.
+    its own; else the recording as it is. `outside`: a provider does the work, and lets only so many
+    calls in at once.
     """
 
+    outside: bool = False
     diarization: bool = False
     multichannel: bool = False
     derived: bool = False

@@ -65,6 +65,7 @@ class SarvamSTT(ResumableSTT):
 
     name: ClassVar[str] = NAME
     capabilities: ClassVar[Capabilities] = Capabilities(
+        outside=True,
         diarization=True,
         derived=True,
         translate=True,

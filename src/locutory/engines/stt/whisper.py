@@ -32,7 +32,7 @@ class WhisperServer(BaseSTT):
 
     name: ClassVar[str] = NAME
     capabilities: ClassVar[Capabilities] = Capabilities(
-        derived=True, word_times=True, max_ms=_PIECE_MS
+        outside=True, derived=True, word_times=True, max_ms=_PIECE_MS
     )
 
     def __init__(

@@ -1,7 +1,7 @@
 """A recording at a speech engine: as the engine wants it, and paid for once."""
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ from locutory.kernel.jobs import Context
 from locutory.kernel.scratch import work_folder
 from locutory.kernel.services import Services
 from locutory.kernel.settings import Settings
+from locutory.kernel.slots import ProviderSlots
 from locutory.kernel.telemetry.tracing import Tracing
 from locutory.products.calls.pipeline import queries
 from locutory.products.calls.pipeline.config import PipelineConfig
@@ -112,10 +113,18 @@ async def hear(
         request = STTRequest(
             call_ref=str(record.id), parts=parts, language_hint=overrides(ctx).get("language")
         )
-        with ctx.services.get(Tracing).span(call, **{"locutory.provider": engine.name}):
-            if isinstance(engine, ResumableSTT):
-                return await _by_job(ctx, record, engine, request)
-            return await engine.transcribe(request)
+        tracing = ctx.services.get(Tracing)
+        async with _slot(ctx, engine):
+            with tracing.span(call, **{"locutory.provider": engine.name}):
+                if isinstance(engine, ResumableSTT):
+                    return await _by_job(ctx, record, engine, request)
+                return await engine.transcribe(request)
+
+
+def _slot(ctx: Context, engine: STTProvider) -> AbstractAsyncContextManager[None]:
+    if not engine.capabilities.outside:
+        return nullcontext()
+    return ctx.services.get(ProviderSlots).slot(engine.name)
 
 
 @asynccontextmanager
