@@ -14,8 +14,8 @@ import aio_pika
 import pytest
 import redis
 
-from locutory.engines.bus.rabbitmq import DEAD_LETTERS, EVENTS
-from locutory.kernel.bus.contract import DEAD
+from locutory.engines.bus.rabbitmq import DEAD_LETTERS
+from locutory.kernel.bus.contract import DEAD, EVENTS
 
 RABBITMQ = "amqp://guest:guest@127.0.0.1:5672/"
 REDIS = "redis://127.0.0.1:6379/0"

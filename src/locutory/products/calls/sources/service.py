@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 from uuid import UUID
@@ -72,6 +72,7 @@ _NEW: dict[str, Any] = {
 }
 _CHANGED_AUDIO = "source_changed"
 _FUTURE = timedelta(hours=24)
+_FRESH = timedelta(hours=24)
 _DAWN = 631_152_000_000  # 1990: a recorded call from before is a broken clock
 
 
@@ -104,6 +105,19 @@ async def take(
         callids=[t.callid for t in taken[:50]],
     )
     failpoint("calls.ingest.before_commit")
+    return taken
+
+
+async def take_by_age(
+    tx: Session, offers: Sequence[CallOffer], *, actor: str, secrets: Secrets, now: datetime
+) -> list[Taken]:
+    """Like `take`; calls that are older than a day wait for what people wait for."""
+    past = [offer for offer in offers if offer.began_before(now - _FRESH)]
+    fresh = [offer for offer in offers if not offer.began_before(now - _FRESH)]
+    taken: list[Taken] = []
+    for some, priority in ((fresh, Priority.NORMAL), (past, Priority.BACKFILL)):
+        if some:
+            taken += await take(tx, some, actor=actor, secrets=secrets, priority=priority)
     return taken
 
 
