@@ -23,7 +23,7 @@ from locutory.engines.embeddings.registry import get_embedder
 from locutory.engines.llm.base import LLM
 from locutory.engines.llm.registry import get_llm
 from locutory.engines.llm.traced import TracedLLM
-from locutory.engines.stt import STTProvider, get_stt_provider
+from locutory.engines.stt import SpeechEngines, STTProvider, get_stt_provider
 from locutory.engines.vectors.embedded import EmbeddedVectors
 from locutory.engines.vectors.registry import get_vectors
 from locutory.kernel import failpoints, http_errors
@@ -51,6 +51,7 @@ from locutory.kernel.realtime import Hub
 from locutory.kernel.scratch import sweep
 from locutory.kernel.services import Services
 from locutory.kernel.settings import Settings
+from locutory.kernel.slots import ProviderSlots
 from locutory.kernel.telemetry.health import Check, HealthChecks
 from locutory.kernel.telemetry.health import router as health_router
 from locutory.kernel.telemetry.metrics import CONTENT_TYPE, Metrics
@@ -61,6 +62,7 @@ from locutory.products.calls.module import MODULES as CALLS
 from locutory.products.calls.pipeline.gauges import BusinessGauges, PipelineGauges
 from locutory.products.calls.pipeline.metrics import measure
 from locutory.products.calls.pipeline.service.backlog import Backlog
+from locutory.products.calls.pipeline.sharing import Sharing
 from locutory.products.calls.records.contract import Measure
 from locutory.products.calls.records.counting import CallCounters, CallWatcher
 from locutory.products.calls.records.service.audio import Listenings
@@ -159,6 +161,8 @@ class Server:
             stack.push_async_callback(self.storage.close)
             stack.callback(self.auth.close)
             stack.callback(self.services.get(CpuPool).close)
+            stack.callback(self.services.get(SpeechEngines).close)
+            stack.callback(self.services.get(ProviderSlots).close)
             stack.push_async_callback(self.services.get(HttpClient).close)
             stack.push_async_callback(asyncio.to_thread, self.services.get(Tracing).close)
             await self._schedule()
@@ -256,6 +260,9 @@ def _services(
     services.add(Embedder, embedder)
     speech = get_stt_provider(settings.stt.provider, settings=settings.stt, http=http)
     services.add(STTProvider, speech)
+    services.add(Sharing, Sharing())
+    services.add(ProviderSlots, ProviderSlots(storage, settings.providers, metrics))
+    services.add(SpeechEngines, SpeechEngines(speech, settings.stt, http))
     ledger = Ledger(storage, metrics)
     routed = get_llm(settings.llm, http, fallbacks=_fallback_count(metrics), watch=ledger.note)
     models = Runtime.of(routed, ledger, storage)

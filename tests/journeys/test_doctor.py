@@ -84,6 +84,7 @@ def test_the_screen_shows_the_same_in_words(install: Install) -> None:
     ("settings", "part", "mend"),
     [
         ({"STT__PROVIDER": "sarvam"}, "speech to text", "LOCUTORY_STT__SARVAM__API_KEY"),
+        ({"STT__PROVIDER": "whisper"}, "speech to text", "LOCUTORY_STT__WHISPER__BASE_URL"),
         ({"STT__PROVIDER": "nobody"}, "speech to text", "LOCUTORY_STT__PROVIDER"),
         ({"LLM__PROVIDER": "ollama"}, "language model", "LOCUTORY_LLM__PROVIDER"),
         ({"CRYPTO__KEYS": "k1:short"}, "keys", "LOCUTORY_CRYPTO__KEYS"),

@@ -32,6 +32,14 @@ OPENED = {  # how many jobs there are at the provider after a death there; all b
     "calls.transcript.before_commit": 1,
 }
 
+SHARED = {  # how many jobs there are after a death there, where three calls share one
+    "calls.stt.shared.kept": 2,
+    "calls.stt.shared.uploaded": 2,
+    "calls.stt.shared.marked": 1,
+    "calls.stt.shared.started": 1,
+    "calls.stt.done": 1,
+}
+
 
 @dataclass(slots=True)
 class Site:
@@ -65,6 +73,7 @@ class Site:
             "LOCUTORY_STT__SARVAM__API_KEY": KEY,
             "LOCUTORY_STT__SARVAM__BASE_URL": self.provider.url,
             "LOCUTORY_STT__SARVAM__POLL_S": "0.02",
+            "LOCUTORY_STT__SARVAM__LINGER_S": "0.05",
             **{f"LOCUTORY_{name}": value for name, value in settings.items()},
         }
         log = self.folder / f"process-{self.processes:02}.log"
@@ -113,6 +122,23 @@ def test_a_death_on_the_way_is_neither_paid_twice_nor_heard_twice(site: Site, po
     assert site.secrets() == []
 
 
+@pytest.mark.parametrize("point", SHARED)
+def test_a_death_in_a_shared_job_is_paid_by_nobody_twice(site: Site, point: str) -> None:
+    files = [site.recording(number) for number in range(3)]
+    packed = {"STT__SARVAM__JOB_FILES": "3", "STT__SARVAM__LINGER_S": "5"}
+
+    killed = site.ingest(*files, FAILPOINT=f"{point}:1", **packed)
+    assert killed.end() == -signal.SIGKILL, killed.log
+    assert site.ingest(*files, **packed).end() == 0
+
+    jobs = site.provider.jobs.values()
+    heard = [name for job in jobs if job.starts for name in job.files]
+    assert (len(jobs), site.provider.starts, len(heard)) == (SHARED[point], 1, 3)
+    assert {record.status for record in site.rows(CallRecord)} == {"done"}
+    assert len(site.rows(CallTranscript)) == 3
+    assert [row.submissions for row in site.rows(SpeechJob)] == [1, 1, 1]
+
+
 def test_workers_killed_at_any_request_submit_each_call_once(
     site: Site, until: Callable[[Callable[[], Any], str], Any]
 ) -> None:
@@ -131,7 +157,9 @@ def test_workers_killed_at_any_request_submit_each_call_once(
 
     assert {record.status for record in site.rows(CallRecord)} == {"done"}
     assert len(site.rows(CallTranscript)) == len(files)
-    assert site.provider.starts == len(files)
+    heard = [name for job in site.provider.jobs.values() if job.starts for name in job.files]
+    assert len(heard) == len(files)
+    assert all(job.starts <= 1 for job in site.provider.jobs.values())
     assert sum(row.submissions for row in site.rows(SpeechJob)) == len(files)
 
 

@@ -181,9 +181,10 @@ class SarvamStub(VendorStub):
     def _start(self, job: StubJob) -> Answer:
         if not job.files or None in job.files.values():
             return Answer(400, error("invalid_request_error", "No files were uploaded"))
+        if job.state != "Accepted":
+            return Answer(400, error("invalid_request_error", "Job has been started"))
         job.starts += 1
-        if job.state == "Accepted":
-            job.state = "Pending"
+        job.state = "Pending"
         return Answer(200, self._status(job))
 
     def _look(self, job: StubJob) -> Answer:

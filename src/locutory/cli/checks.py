@@ -371,17 +371,27 @@ def _decoder() -> Finding:
     return Finding("decoder", State.OK, words)
 
 
+_SPEECH = "LOCUTORY_STT__PROVIDER"
+_SPEECH_MENDS = {
+    "sarvam": "LOCUTORY_STT__SARVAM__API_KEY",
+    "deepgram": "LOCUTORY_STT__DEEPGRAM__API_KEY",
+    "whisper": "LOCUTORY_STT__WHISPER__BASE_URL, or __WEIGHTS and locutory[stt-whisper]",
+    "pocketsphinx": "pip install 'locutory[stt-lite]'",
+}
+
+
 def _speech(settings: Settings) -> Finding:
     name, part = settings.stt.provider, "speech to text"
-    if name in ("auto", "embedded"):
-        words = "acoustic engine: turns and speakers, no words; transcripts beside recordings count"
-        return Finding(part, State.DEGRADED, words, "LOCUTORY_STT__PROVIDER")
-    http = HttpClient(settings.http)
     try:
-        speech = get_stt_provider(name, settings=settings.stt, http=http)
+        speech = get_stt_provider(name, settings=settings.stt, http=HttpClient(settings.http))
     except ConfigError as error:
-        known = name in ("sarvam", "deepgram")
-        mend = f"LOCUTORY_STT__{name.upper()}__API_KEY" if known else "LOCUTORY_STT__PROVIDER"
-        return Finding(part, State.MUST_FIX, error.detail, mend)
+        return Finding(part, State.MUST_FIX, error.detail, _SPEECH_MENDS.get(name, _SPEECH))
+    if speech.name == "embedded":
+        words = "acoustic engine: turns and speakers, no words; transcripts beside recordings count"
+        if settings.stt.whisper.weights is not None:
+            return Finding(part, State.DEGRADED, words, "pip install 'locutory[stt-whisper]'")
+        return Finding(part, State.DEGRADED, words, _SPEECH)
     words = speech.name if speech.model is None else f"{speech.name}/{speech.model}"
+    if speech.name == "pocketsphinx":
+        return Finding(part, State.DEGRADED, f"{words}: rough words, no use on calls", _SPEECH)
     return Finding(part, State.OK, words)

@@ -189,6 +189,19 @@ class IntakeSettings(BaseModel):
     )
 
 
+class ProviderSettings(BaseModel):
+    """How many calls all processes together have with an outside provider at once."""
+
+    most: int = Field(default=100, ge=1, description="with each provider that has no limit below")
+    limits: dict[str, int] = Field(
+        default_factory=dict,
+        description='by name, as your account allows: `{"deepgram": 50, "sarvam": 20}`',
+    )
+    lease_s: float = Field(
+        default=60.0, gt=0, description="a slot whose process died is free after it"
+    )
+
+
 class SarvamSettings(BaseModel):
     """The account at Sarvam, and what its models are asked for."""
 
@@ -206,6 +219,12 @@ class SarvamSettings(BaseModel):
         gt=0,
         description="the first wait for a job; later ones are up to 5 times it",
     )
+    job_files: int = Field(
+        default=10, ge=1, le=20, description="the most files of a business's calls in one job"
+    )
+    linger_s: float = Field(
+        default=2.0, ge=0, description="how long a call waits for others to share its job; 0: never"
+    )
 
 
 class DeepgramSettings(BaseModel):
@@ -216,12 +235,42 @@ class DeepgramSettings(BaseModel):
     model: str = "nova-3"
 
 
+class WhisperSettings(BaseModel):
+    """Whisper: a server at `base_url`, or weights in a directory, read in processes of ours."""
+
+    base_url: str | None = Field(default=None, description="of a server, with or without `/v1`")
+    api: Literal["openai", "whisper.cpp"] = Field(
+        default="openai", description="what the server speaks"
+    )
+    api_key: SecretStr | None = None
+    model: str | None = Field(
+        default=None,
+        description="of a server; unset: `whisper-1`, or what whisper.cpp was started with",
+    )
+    response_format: Literal["verbose_json", "diarized_json"] = Field(
+        default="verbose_json", description="`diarized_json` for models that tell speakers apart"
+    )
+    vad_filter: bool = Field(
+        default=False, description="ask the server to leave silence out; not all know the word"
+    )
+    weights: Path | None = Field(
+        default=None,
+        description="directory with `model.bin`, `config.json` and `tokenizer.json`, for"
+        " `locutory[stt-whisper]`; nothing is downloaded",
+    )
+    slots: int = Field(
+        default=1, ge=1, description="calls heard at once in process, each by a model of its own"
+    )
+    compute_type: str = Field(default="int8", description="numbers of the model in process")
+
+
 class SttSettings(BaseModel):
     """Speech to text; `auto` takes the best engine in this process."""
 
     provider: str = Field(
         default="auto",
-        description="`auto`, `embedded`, `stub`, or an outside one: `sarvam`, `deepgram`",
+        description="`auto`, `embedded`, `stub`, `whisper`, `pocketsphinx`, or an outside one:"
+        " `sarvam`, `deepgram`",
     )
     language: str | None = Field(
         default=None, description="spoken language for outside providers; unset: they detect it"
@@ -235,6 +284,7 @@ class SttSettings(BaseModel):
     stub_latency_s: float = 0.3
     sarvam: SarvamSettings = SarvamSettings()
     deepgram: DeepgramSettings = DeepgramSettings()
+    whisper: WhisperSettings = WhisperSettings()
 
 
 class ModelPlace(BaseModel):
@@ -361,6 +411,7 @@ class Settings(BaseSettings):
     vectors: VectorSettings = VectorSettings()
     media: MediaSettings = MediaSettings()
     intake: IntakeSettings = IntakeSettings()
+    providers: ProviderSettings = ProviderSettings()
     stt: SttSettings = SttSettings()
     llm: LlmSettings = LlmSettings()
     pipeline: PipelineSettings = PipelineSettings()

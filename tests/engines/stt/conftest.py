@@ -8,14 +8,20 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from tests.stubs import deepgram, sarvam
+from tests.stubs import deepgram, sarvam, whisper
 from tests.stubs.vendor import VendorStub, served
 
 from locutory.engines.stt.base import Heard, Part, Segment, STTRequest
 from locutory.engines.stt.cutting import cut
 from locutory.engines.stt.registry import get_stt_provider
 from locutory.kernel.http.client import HttpClient
-from locutory.kernel.settings import DeepgramSettings, HttpSettings, SarvamSettings, SttSettings
+from locutory.kernel.settings import (
+    DeepgramSettings,
+    HttpSettings,
+    SarvamSettings,
+    SttSettings,
+    WhisperSettings,
+)
 
 RATE = 8000
 
@@ -66,6 +72,7 @@ def settings_for(stub: VendorStub, **rest: Any) -> SttSettings:
     return SttSettings(
         sarvam=SarvamSettings(api_key=sarvam.KEY, base_url=stub.url, poll_s=0.001),
         deepgram=DeepgramSettings(api_key=deepgram.KEY, base_url=stub.url),
+        whisper=WhisperSettings(api_key=whisper.KEY, base_url=stub.url),
         **rest,
     )
 
@@ -81,6 +88,7 @@ def desk_of(name: str, http: HttpClient, folder: Path) -> Iterator[Desk]:
     stubs: dict[str, type[VendorStub]] = {
         "sarvam": sarvam.SarvamStub,
         "deepgram": deepgram.DeepgramStub,
+        "whisper": whisper.WhisperStub,
     }
     with served(stubs[name]()) as stub:
         settings = settings_for(stub)
@@ -88,7 +96,7 @@ def desk_of(name: str, http: HttpClient, folder: Path) -> Iterator[Desk]:
         yield Desk(engine, stub, settings, http, folder)
 
 
-@pytest.fixture(params=["sarvam", "deepgram"])
+@pytest.fixture(params=["sarvam", "deepgram", "whisper"])
 def desk(request: pytest.FixtureRequest, http: HttpClient, tmp_path: Path) -> Iterator[Desk]:
     yield from desk_of(request.param, http, tmp_path)
 
@@ -101,3 +109,8 @@ def sarvam_desk(http: HttpClient, tmp_path: Path) -> Iterator[Desk]:
 @pytest.fixture
 def deepgram_desk(http: HttpClient, tmp_path: Path) -> Iterator[Desk]:
     yield from desk_of("deepgram", http, tmp_path)
+
+
+@pytest.fixture
+def whisper_desk(http: HttpClient, tmp_path: Path) -> Iterator[Desk]:
+    yield from desk_of("whisper", http, tmp_path)

@@ -4,7 +4,7 @@ import logging
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.stubs import deepgram, sarvam
+from tests.stubs import deepgram, sarvam, whisper
 
 from locutory.engines.stt.base import EMPTY_TRANSCRIPT
 from locutory.engines.stt.registry import get_stt_provider
@@ -25,10 +25,10 @@ from locutory.kernel.settings import SttSettings
 if TYPE_CHECKING:
     from tests.engines.stt.conftest import Desk
 
-WIRES = {"sarvam": sarvam, "deepgram": deepgram}
-KEYS = {"sarvam": sarvam.KEY, "deepgram": deepgram.KEY}
+WIRES = {"sarvam": sarvam, "deepgram": deepgram, "whisper": whisper}
+KEYS = {"sarvam": sarvam.KEY, "deepgram": deepgram.KEY, "whisper": whisper.KEY}
 SAID = [line[3] for line in sarvam.TALK]
-FIRST = {"sarvam": "/job/v1", "deepgram": "/v1/listen"}
+FIRST = {"sarvam": "/job/v1", "deepgram": "/v1/listen", "whisper": "/v1/audio/transcriptions"}
 
 
 async def test_one_channel_gives_speakers_words_and_times(desk: "Desk") -> None:
@@ -47,8 +47,9 @@ async def test_one_channel_gives_speakers_words_and_times(desk: "Desk") -> None:
 
 @pytest.mark.parametrize("seconds", [2.0, 40.0])
 async def test_two_channels_are_two_speakers_and_paid_twice(desk: "Desk", seconds: float) -> None:
-    if desk.engine.name == "sarvam":
-        desk.stub.script = {"left.wav": sarvam.TALK[:1], "right.wav": sarvam.TALK[1:]}
+    if desk.engine.name != "deepgram":
+        talk = WIRES[desk.engine.name].TALK
+        desk.stub.script = {"left.wav": talk[:1], "right.wav": talk[1:]}
     else:
         desk.stub.seconds = seconds
 
@@ -63,7 +64,7 @@ async def test_two_channels_are_two_speakers_and_paid_twice(desk: "Desk", second
 
 
 async def test_where_nothing_is_understood_there_are_no_words_and_a_warning(desk: "Desk") -> None:
-    desk.stub.script = {"mixed.wav": ()} if desk.engine.name == "sarvam" else ()
+    desk.stub.script = () if desk.engine.name == "deepgram" else {"mixed.wav": ()}
 
     result = await desk.engine.transcribe(desk.request())
 
@@ -118,7 +119,8 @@ async def test_a_refused_key_is_in_no_error_and_in_no_log(
 async def test_a_model_that_there_is_not_is_a_matter_of_settings(desk: "Desk") -> None:
     wire = WIRES[desk.engine.name]
     words = wire.error("Bad Request", "Bad Request: No such model/language/tier combination found.")
-    desk.stub.fail(FIRST[desk.engine.name], type(wire.BROKEN)(400, words))
+    trouble = getattr(wire, "NO_SUCH_MODEL", type(wire.BROKEN)(400, words))
+    desk.stub.fail(FIRST[desk.engine.name], trouble)
 
     with pytest.raises(EngineConfigError, match=f"LOCUTORY_STT__{desk.engine.name.upper()}"):
         await desk.engine.transcribe(desk.request())

@@ -12,7 +12,7 @@ from locutory.engines.stt.base import (
 )
 from locutory.engines.stt.cutting import cut
 from locutory.engines.stt.listening import listen
-from locutory.engines.stt.registry import get_stt_provider
+from locutory.engines.stt.registry import SpeechEngines, get_stt_provider
 from locutory.engines.stt.resumable import JobOverError, ResumableSTT, Submission
 from locutory.engines.stt.sidecar import SidecarInvalidError, parse_sidecar
 
@@ -28,6 +28,7 @@ __all__ = [
     "STTResult",
     "Segment",
     "SidecarInvalidError",
+    "SpeechEngines",
     "Submission",
     "cut",
     "get_stt_provider",

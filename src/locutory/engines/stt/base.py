@@ -18,9 +18,11 @@ class Capabilities:
     """What an engine can do. Limits are None where it has none of its own.
 
     `derived`: it takes 16 kHz WAV files of one channel, a file for each channel with a speaker of
-    its own; else the recording as it is.
+    its own; else the recording as it is. `outside`: a provider does the work, and lets only so many
+    calls in at once.
     """
 
+    outside: bool = False
     diarization: bool = False
     multichannel: bool = False
     derived: bool = False
@@ -159,6 +161,10 @@ class STTProvider(Protocol):
         """Hear one call. Raises kernel EngineErrors, or the audio errors of the media engine."""
         ...
 
+    def close(self) -> None:
+        """End what was started for it; it is asked for nothing more."""
+        ...
+
 
 class BaseSTT(ABC):
     """The base of our own engines: a name, what it can do, one verb."""
@@ -174,3 +180,7 @@ class BaseSTT(ABC):
     @abstractmethod
     async def transcribe(self, request: STTRequest) -> STTResult:
         """Hear one call; see `STTProvider`."""
+
+    def close(self) -> None:
+        """Nothing to end, for most; see `STTProvider`."""
+        return

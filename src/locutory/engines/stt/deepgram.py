@@ -24,6 +24,7 @@ class DeepgramSTT(BaseSTT):
 
     name: ClassVar[str] = NAME
     capabilities: ClassVar[Capabilities] = Capabilities(
+        outside=True,
         diarization=True,
         multichannel=True,
         word_times=True,

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from string import ascii_uppercase
 from typing import Any
 
 from locutory.engines.stt.base import (
@@ -18,6 +19,7 @@ from locutory.engines.stt.base import (
 from locutory.engines.stt.readings import to_result
 from locutory.engines.stt.segments import in_order, over_turns
 from locutory.engines.stt.sidecar_json import Entry, Reading, read_json
+from locutory.engines.stt.word_turns import by_turns
 from locutory.kernel.errors import InvalidOutput
 
 _OTHER = "other"
@@ -36,7 +38,8 @@ def joined(
 
     `form` is the shape that they must have. `language_text` is the language of the words where it
     is not the spoken one. Texts without times are laid over the turns that the acoustic engine
-    heard. Raises InvalidOutput.
+    heard; where it heard several voices and the provider names none, each word goes to the turn
+    in which it was said. Raises InvalidOutput.
     """
     results = [_heard(part, document, provider, model, form) for part, document in answers]
     parts = [part for part, _ in answers]
@@ -89,25 +92,30 @@ def _heard(part: Part, document: Any, provider: str, model: str, form: str) -> S
     reading = read_json(document)
     if reading is None or reading.form != form:
         raise InvalidOutput("the answer is no transcript", engine=provider)
-    placed = _placed(part, reading)
+    placed, estimated = _placed(part, reading)
     result = to_result(placed, part.ms, provider=provider, model=model)
-    if placed is reading:
+    if not estimated:
         return result
     return replace(result, warnings=(*result.warnings, TIMES_ESTIMATED))
 
 
-def _placed(part: Part, reading: Reading) -> Reading:
-    """The same reading, or, if it has no times at all, laid over the part's turns."""
+def _placed(part: Part, reading: Reading) -> tuple[Reading, bool]:
+    """The same reading with the part's turns put to use, and whether times were estimated."""
     entries = reading.entries
-    timed = any(e.start_ms is not None and e.end_ms is not None for e in entries)
-    if timed or not entries or not part.turns:
-        return reading
-    text = " ".join(entry.text for entry in entries)
-    laid = tuple(
-        Entry(text=s.text, start_ms=s.start_ms, end_ms=s.end_ms, speaker=s.speaker_label)
-        for s in over_turns(text, part.turns)
-    )
-    return replace(reading, entries=laid)
+    if not entries or not part.turns:
+        return reading, False
+    if not any(e.start_ms is not None and e.end_ms is not None for e in entries):
+        text = " ".join(entry.text for entry in entries)
+        laid = tuple(
+            Entry(text=s.text, start_ms=s.start_ms, end_ms=s.end_ms, speaker=s.speaker_label)
+            for s in over_turns(text, part.turns)
+        )
+        return replace(reading, entries=laid), True
+    several = len({turn.speaker_label for turn in part.turns}) > 1
+    if part.role == MIXED and several and not any(entry.speaker for entry in entries):
+        spoken, estimated = by_turns(entries, part.turns)
+        return replace(reading, entries=spoken), estimated
+    return reading, False
 
 
 def _labelled(part: Part, segments: Iterable[Segment], *, by_turns: bool) -> list[Segment]:
@@ -137,7 +145,9 @@ def _side(channel: int) -> str:
 
 
 def _plain(label: str) -> str:
-    """`0`, `SPEAKER_00` and `speaker 0` as S1; other labels as they are."""
+    """`0`, `A`, `SPEAKER_00` and `speaker 0` as S1; other labels as they are."""
+    if len(label) == 1 and label in ascii_uppercase:
+        return f"S{ascii_uppercase.index(label) + 1}"
     number = label.upper().removeprefix("SPEAKER").lstrip("_ -")
     return f"S{int(number) + 1}" if number.isdecimal() else label or "S1"
 

@@ -1,13 +1,17 @@
 """Sarvam: jobs for whole calls, its short endpoint for a few seconds of one voice.
 
-A job is opened, its files are put into the provider's store, it is started, asked after, and its
-answers are fetched. Nothing is paid for before the start. Wire facts: calls seed, appendix W1.
+A job is opened, the files of a call or of several are put into the provider's store, it is
+started, asked after, and its answers are fetched. Nothing is paid for before the start. Wire facts:
+calls seed, appendix W1.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Final
+
+import orjson
 
 from locutory.engines.stt.base import MIXED, Capabilities, Part, STTRequest, STTResult
 from locutory.engines.stt.joining import joined
@@ -61,6 +65,7 @@ class SarvamSTT(ResumableSTT):
 
     name: ClassVar[str] = NAME
     capabilities: ClassVar[Capabilities] = Capabilities(
+        outside=True,
         diarization=True,
         derived=True,
         translate=True,
@@ -88,6 +93,7 @@ class SarvamSTT(ResumableSTT):
         self._language = language
         self._patience_s = patience_s
         self._sleep, self._clock = sleep, clock
+        self.job_files, self.linger_s = settings.job_files, settings.linger_s
 
     @property
     def model(self) -> str:
@@ -120,13 +126,36 @@ class SarvamSTT(ResumableSTT):
         _files(request)
         return None if _is_short(request) else (await self._open(request)).text
 
+    def kin(self, request: STTRequest) -> str | None:
+        """Which API is asked for what: a job has one set of parameters for all of its files."""
+        if _is_short(request):
+            return None
+        chosen = choices(self._settings, self._language, request)
+        asked = {"api": chosen.api, **parameters(chosen, request)}
+        return orjson.dumps(asked, option=orjson.OPT_SORT_KEYS).decode()
+
+    def seat(self, ref: str, number: int, audio_ms: int) -> str:
+        """The same job, with a beginning of its own for the names of a call's files."""
+        return replace(Ref.of(ref), seat=f"{number}-", audio_ms=audio_ms).text
+
+    async def upload(self, request: STTRequest, ref: str) -> None:
+        """Put the files of one call into the job."""
+        own = Ref.of(ref)
+        await self._upload(own, _files(request, own.seat))
+
+    async def start(self, ref: str) -> None:
+        """Start the job, unless it runs already."""
+        await self._start(Ref.of(ref))
+
     async def collect(self, request: STTRequest, submission: Submission) -> STTResult:
         """Upload and start what is not started, wait for its end, and fetch the words."""
-        files, ref = _files(request), Ref.of(submission.ref)
+        ref = Ref.of(submission.ref)
+        files = _files(request, ref.seat)
         status = await self._look(ref)
         if status.state == ACCEPTED:
-            await self._upload(ref, files)
-            failpoint("stt.job.uploaded")
+            if not submission.shared:
+                await self._upload(ref, files)
+                failpoint("stt.job.uploaded")
             status = await self._start(ref)
             failpoint("stt.job.started")
         status = await self._until_over(ref, status, submission, request)
@@ -192,7 +221,8 @@ class SarvamSTT(ResumableSTT):
         Time counts from here, not from the opening: a job may have lain unstarted for long.
         """
         began = self._clock()
-        audio_s = max(part.offset_ms + (part.ms or 0) for part in request.parts) / 1000
+        own_ms = max(part.offset_ms + (part.ms or 0) for part in request.parts)
+        audio_s = max(own_ms, ref.audio_ms) / 1000
         patience_s = self._patience_s + _AUDIO_TIMES * audio_s
         looks = 0
         while status.state not in (COMPLETED, FAILED):
@@ -293,9 +323,9 @@ def _is_short(request: STTRequest) -> bool:
     )
 
 
-def _files(request: STTRequest) -> dict[str, Part]:
+def _files(request: STTRequest, seat: str = "") -> dict[str, Part]:
     """The parts by the names of their files. Raises InputError for parts without one."""
-    files = {part.path.name: part for part in request.parts if part.path is not None}
+    files = {seat + part.path.name: part for part in request.parts if part.path is not None}
     if not files or len(files) < len(request.parts):
         raise InputError("Sarvam needs a file of its own name for every part")
     return files

@@ -1,6 +1,6 @@
 """Sarvam's words: what is asked, what is answered, what its failures mean."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import orjson
@@ -35,18 +35,23 @@ _NO_CREDIT: Final = ("insufficient_quota_error", "no credits", "insufficient quo
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """What is kept of a job: its id, the API that it belongs to, and what that one was asked."""
+    """What is kept of a job: its id, the API that it belongs to, and what that one was asked.
+
+    In a job that calls share each has its `seat`, with which the names of its files begin;
+    `audio_ms` is then the sound of all of them.
+    """
 
     job: str
     api: str
     model: str
     mode: str | None = None
+    seat: str = ""
+    audio_ms: int = 0
 
     @property
     def text(self) -> str:
         """As one line."""
-        known = {"job": self.job, "api": self.api, "model": self.model, "mode": self.mode}
-        return orjson.dumps(known).decode()
+        return orjson.dumps(asdict(self)).decode()
 
     @classmethod
     def of(cls, text: str) -> "Ref":

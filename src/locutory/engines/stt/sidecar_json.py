@@ -11,6 +11,8 @@ from typing import Any
 
 from locutory.engines.stt.base import Word
 from locutory.engines.stt.segments import to_ms
+from locutory.engines.stt.whisper_languages import language_code
+from locutory.engines.stt.whisper_words import words_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,8 +243,18 @@ def _pca(document: dict[str, Any]) -> Reading | None:
 
 
 def _whisper(document: dict[str, Any]) -> Reading | None:
-    """verbose_json and diarized_json: seconds in `start` and `end`."""
+    """verbose_json and diarized_json: seconds in `start` and `end`; silence has no segments."""
     rows = _rows(document.get("segments")) or _rows(document.get("turns"))
+    language = language_code(_text(document.get("language"))) or None
+    duration_ms = to_ms(document.get("duration"))
+    if not rows and isinstance(document.get("segments"), list) and "text" in document:
+        whole = Entry(text=_text(document["text"]))
+        return Reading(
+            form="whisper-json",
+            entries=(whole,) if whole.text else (),
+            duration_ms=duration_ms,
+            language=language,
+        )
     if not rows or not any("start" in row for row in rows):
         return None
     entries = tuple(
@@ -252,16 +264,11 @@ def _whisper(document: dict[str, Any]) -> Reading | None:
             end_ms=to_ms(row.get("end")),
             speaker=_label(row, "speaker"),
             confidence=_likelihood(row.get("avg_logprob")),
-            words=_timed_words(row.get("words")),
+            words=words,
         )
-        for row in rows
+        for row, words in zip(rows, words_of(rows, _rows(document.get("words"))), strict=True)
     )
-    return Reading(
-        form="whisper-json",
-        entries=entries,
-        duration_ms=to_ms(document.get("duration")),
-        language=_name(document.get("language")),
-    )
+    return Reading(form="whisper-json", entries=entries, duration_ms=duration_ms, language=language)
 
 
 def _runs(rows: Iterable[dict[str, Any]], key: str) -> list[list[dict[str, Any]]]:

@@ -37,6 +37,7 @@ FETCH: Final = "fetch"
 DELIVER: Final = "deliver"
 
 Params = Mapping[str, str] | Sequence[tuple[str, str]]
+Form = Mapping[str, str | Path] | Sequence[tuple[str, str | Path]]
 Refine = Callable[[Reply, EngineError], EngineError]
 
 _STATE_NUMBER: Final = {
@@ -55,7 +56,7 @@ class _Outgoing:
     headers: Mapping[str, str]
     params: Params | None
     data: bytes | Path | None
-    form: Mapping[str, str | Path] | None
+    form: Form | None
     timeout_s: float
     max_bytes: int
     gated: bool
@@ -113,7 +114,7 @@ class HttpClient:
         params: Params | None = None,
         json: Any = None,
         data: bytes | Path | None = None,
-        form: Mapping[str, str | Path] | None = None,
+        form: Form | None = None,
         timeout_s: float = 60.0,
         max_bytes: int = MAX_REPLY_BYTES,
         attempts: int = 1,

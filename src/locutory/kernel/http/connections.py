@@ -4,7 +4,7 @@ Imported at the first call, not at start: aiohttp takes a quarter of a second to
 """
 
 import socket
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -114,11 +114,13 @@ def network_errors(failure: Callable[[str], LocutoryError]) -> Iterator[None]:
 
 
 @contextmanager
-def form_body(fields: Mapping[str, str | Path]) -> Iterator[aiohttp.FormData]:
+def form_body(
+    fields: Mapping[str, str | Path] | Sequence[tuple[str, str | Path]],
+) -> Iterator[aiohttp.FormData]:
     """A multipart body; a Path is sent as a file under its name, and closed afterwards."""
     form = aiohttp.FormData()
     with ExitStack() as files:
-        for name, value in fields.items():
+        for name, value in fields.items() if isinstance(fields, Mapping) else fields:
             if isinstance(value, Path):
                 form.add_field(name, files.enter_context(value.open("rb")), filename=value.name)
             else:

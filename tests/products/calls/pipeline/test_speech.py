@@ -85,7 +85,9 @@ async def server(
         prices=PriceSettings(stt_minute_micros=6000),
         stt=SttSettings(
             provider=provider,
-            sarvam=SarvamSettings(api_key=sarvam.KEY, base_url=india.url, poll_s=0.001),
+            sarvam=SarvamSettings(
+                api_key=sarvam.KEY, base_url=india.url, poll_s=0.001, linger_s=0.01
+            ),
             deepgram=DeepgramSettings(api_key=deepgram.KEY, base_url=america.url),
         ),
     )

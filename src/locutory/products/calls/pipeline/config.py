@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from locutory.kernel.errors import InvalidError
 from locutory.kernel.http_errors import faults
 from locutory.kernel.jobs.fairness import Share
+from locutory.products.calls.pipeline.choice import SpeechChoice
 from locutory.products.calls.pipeline.filters import Filters
 from locutory.products.calls.records.contract import Stage
 
@@ -91,6 +92,7 @@ class PipelineConfig(BaseModel):
             "examples": [
                 {
                     "stages": {"transcribe": {"concurrency": 10, "weight": 2}},
+                    "stt": {"fallback": ["embedded"]},
                     "filters": {"min_duration_s": 20, "directions": ["inbound"]},
                     "budgets": {"audio_minutes": 6000},
                     "retention": {"audio_days": 90},
@@ -100,6 +102,7 @@ class PipelineConfig(BaseModel):
     )
 
     stages: Stages = Stages()
+    stt: SpeechChoice = SpeechChoice()
     filters: Filters = Filters()
     redaction: Redaction = Redaction()
     retention: Retention = Retention()

@@ -27,6 +27,8 @@ UPKEEP = "upkeep"
 MIN_AUDIO_MS = 1000
 NO_SPEECH = "no_speech"
 NO_RECORDING = "no_recording"
+STT_FALLBACK = "stt_fallback"
+"""The flag of a call that another engine heard than the one that was to."""
 TOO_SHORT = "too_short"
 
 AUDIO_URL_EXPIRED = "AUDIO_URL_EXPIRED"

@@ -58,7 +58,8 @@ class SpeechJob(TenantModel):
 
     `ref` is the engine's own name for it, null once it ended without words; `submissions` counts
     the jobs that were opened for this call, epoch and language ("" where none was asked for),
-    `timeouts` how often the present one was waited for in vain.
+    `timeouts` how often the present one was waited for in vain. `started` is null for a job of
+    this call alone; one that it shares with others may be started only after it is true.
     """
 
     __tablename__ = "calls_speech_job"
@@ -70,6 +71,7 @@ class SpeechJob(TenantModel):
     ref: Mapped[str | None]
     submissions: Mapped[int]
     timeouts: Mapped[int]
+    started: Mapped[bool | None]
     submitted_at: Mapped[datetime]
 
     __table_args__ = (UniqueConstraint("call_id", "epoch", "provider", "language"),)

@@ -95,23 +95,28 @@ async def get_pipeline_config(keeper: Keeper, response: Response) -> ConfigRead:
 
 @router.put("/pipeline/{bid}/config")
 async def put_pipeline_config(
-    keeper: Keeper, data: PipelineConfig, response: Response, if_match: IfMatch
+    request: Request, keeper: Keeper, data: PipelineConfig, response: Response, if_match: IfMatch
 ) -> ConfigRead:
     """Replace the configuration; running workers follow within seconds."""
-    asked = if_match
-    return _told(await service.change_config(keeper, lambda _: data, asked=asked), response)
+    service.require_engines(request.app.state.services, data)
+    found = await service.change_config(keeper, lambda _: data, asked=if_match)
+    return _told(found, response)
 
 
 @router.patch("/pipeline/{bid}/config")
 async def patch_pipeline_config(
+    request: Request,
     keeper: Keeper,
     data: Annotated[dict[str, Any], Body()],
     response: Response,
     if_match: IfMatch,
 ) -> ConfigRead:
     """Change the parts that are named (RFC 7396); null sets a part back to its default."""
+    services = request.app.state.services
     found = await service.change_config(
-        keeper, lambda config: patched(config, data), asked=if_match
+        keeper,
+        lambda config: service.require_engines(services, patched(config, data)),
+        asked=if_match,
     )
     return _told(found, response)
 

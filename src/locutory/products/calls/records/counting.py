@@ -45,6 +45,11 @@ class CallCounters:
         self._resubmits = metrics.counter(
             "stt_resubmits_total", "Calls submitted to a speech provider again", ("provider",)
         )
+        self._stand_ins = metrics.counter(
+            "stt_fallbacks_total",
+            "Calls that an engine heard in another one's stead",
+            ("asked", "answered"),
+        )
         self._llm = metrics.histogram(
             "llm_duration_seconds", "Time of the language model", ("provider", "model", "agent")
         )
@@ -106,6 +111,10 @@ class CallCounters:
     def resubmitted(self, provider: str) -> None:
         """A call's job at a provider ended without words, and another one was opened."""
         self._resubmits.labels(provider).inc()
+
+    def stood_in(self, asked: str, answered: str) -> None:
+        """A speech engine heard a call in the stead of another one."""
+        self._stand_ins.labels(asked, answered).inc()
 
     async def analyzed(
         self, tenant_id: UUID, meta: Mapping[str, Mapping[str, Any]], cost_micros: int

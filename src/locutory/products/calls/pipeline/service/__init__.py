@@ -19,6 +19,7 @@ from locutory.products.calls.pipeline.service.letters import (
     redrive_one,
 )
 from locutory.products.calls.pipeline.service.refilter import refilter
+from locutory.products.calls.pipeline.service.speech import require_engines
 from locutory.products.calls.pipeline.service.spending import read_budgets, read_cost
 from locutory.products.calls.pipeline.service.status import status
 from locutory.products.calls.pipeline.service.transcribe import transcribe
@@ -45,6 +46,7 @@ __all__ = [
     "redrive_many",
     "redrive_one",
     "refilter",
+    "require_engines",
     "rollback",
     "status",
     "transcribe",

@@ -15,6 +15,7 @@ from locutory.engines.blobs import BlobStore
 from locutory.engines.stt import (
     EMPTY_TRANSCRIPT,
     SidecarInvalidError,
+    STTProvider,
     STTResult,
     listen,
     parse_sidecar,
@@ -23,7 +24,7 @@ from locutory.kernel.clock import utc_now
 from locutory.kernel.cpu import CpuPool
 from locutory.kernel.crypto import Aad, Secrets
 from locutory.kernel.db import Session
-from locutory.kernel.errors import EngineError, InputError
+from locutory.kernel.errors import InputError
 from locutory.kernel.events import emit
 from locutory.kernel.failpoints import failpoint
 from locutory.kernel.jobs import Context, JobSpec
@@ -35,6 +36,7 @@ from locutory.products.calls.pipeline.contract import (
     ANALYZE,
     MIN_AUDIO_MS,
     NO_SPEECH,
+    STT_FALLBACK,
     TOO_SHORT,
     SidecarUnusable,
 )
@@ -47,7 +49,7 @@ from locutory.products.calls.pipeline.queries import configured
 from locutory.products.calls.pipeline.service.fetch import stored_audio
 from locutory.products.calls.pipeline.service.refilter import facts_of
 from locutory.products.calls.pipeline.service.runs import call_of, note_run, overrides, run_no
-from locutory.products.calls.pipeline.service.speech import hear
+from locutory.products.calls.pipeline.service.speech import hear_by_any
 from locutory.products.calls.pipeline.service.spending import require_budget, speech_use
 from locutory.products.calls.pipeline.sound import Sound
 from locutory.products.calls.pipeline.uploads import kept_sidecar
@@ -99,7 +101,7 @@ async def transcribe(ctx: Context) -> None:
     prepare_rules_beside()
     audio = await stored_audio(ctx, record)
     if audio is None:
-        sound, words = None, await _words(ctx, record, None, None)
+        sound, words = None, await _words(ctx, record, None, None, config)
     else:
         blobs = ctx.services.get(BlobStore)
         async with blobs.local_copy(audio.key) as path:
@@ -109,7 +111,7 @@ async def transcribe(ctx: Context) -> None:
             if why is not None:
                 await _skip(ctx, sound, began, why)
                 return
-            words = await _words(ctx, record, sound, path)
+            words = await _words(ctx, record, sound, path, config)
     failpoint("calls.stt.done")
     draft = _draft(record, sound, words, config)
     spoken = replace(facts_of(record), language=draft.transcript.language)
@@ -149,8 +151,14 @@ def _unheard(record: CallRecord, sound: Sound | None, config: PipelineConfig) ->
     return refusal(config.filters, replace(facts_of(record), duration_s=duration_s))
 
 
-async def _words(ctx: Context, record: CallRecord, sound: Sound | None, path: Path | None) -> Words:
-    """The sidecar if one came along, else the engine's words, else turns without words.
+async def _words(
+    ctx: Context,
+    record: CallRecord,
+    sound: Sound | None,
+    path: Path | None,
+    config: PipelineConfig,
+) -> Words:
+    """The sidecar if one came along, else an engine's words, else turns without words.
 
     An engine that hears no words where somebody speaks leaves the turns, and a flag.
     """
@@ -159,25 +167,25 @@ async def _words(ctx: Context, record: CallRecord, sound: Sound | None, path: Pa
         return sidecar
     if path is None:
         raise SidecarUnusable
-    engine = speech_engine(ctx.services, overrides(ctx).get("provider"))
-    if sound is not None and (engine.name == "embedded" or sound.no_speech):
+    flags, result, began = sidecar, None, time.monotonic()
+    if sound is None or not sound.no_speech:
+        engines = _engines(ctx, record, sound, config)
+        answered, result = await hear_by_any(ctx, record, engines, sound, path)
+        if answered != engines[0].name:
+            ctx.services.get(CallCounters).stood_in(engines[0].name, answered)
+            flags |= {STT_FALLBACK}
+    if result is None:
+        assert sound is not None
         return Words(
             result=_acoustic(sound),
             origin=Source.ACOUSTIC,
             engine="embedded/acoustic-1",
             engine_ms=0,
-            flags=sidecar,
+            flags=flags,
         )
-    began = time.monotonic()
-    try:
-        result = await hear(ctx, record, engine, sound, path)
-    except EngineError:
-        await ctx.services.get(CallCounters).unheard(record.tenant_id, engine.name)
-        raise
-    flags = sidecar
     if EMPTY_TRANSCRIPT in result.warnings and sound is not None:
         result = replace(result, segments=sound.heard.segments)
-        flags = sidecar | {EMPTY_TRANSCRIPT.lower()}
+        flags |= {EMPTY_TRANSCRIPT.lower()}
     return Words(
         result=result,
         origin=Source.STT,
@@ -185,6 +193,20 @@ async def _words(ctx: Context, record: CallRecord, sound: Sound | None, path: Pa
         engine_ms=int((time.monotonic() - began) * 1000),
         flags=flags,
     )
+
+
+def _engines(
+    ctx: Context, record: CallRecord, sound: Sound | None, config: PipelineConfig
+) -> list[STTProvider]:
+    """Who is to hear the call: whom a person named for this time, else whom the rules name."""
+    asked = overrides(ctx)
+    if "provider" in asked:
+        return [speech_engine(ctx.services, asked["provider"])]
+    facts = facts_of(record)
+    if sound is not None:
+        facts = replace(facts, duration_s=sound.probe.duration_ms / 1000)
+    facts = replace(facts, language=asked.get("language", facts.language))
+    return [speech_engine(ctx.services, name) for name in config.stt.for_call(facts).names]
 
 
 async def _sidecar(ctx: Context, record: CallRecord, sound: Sound | None) -> Words | frozenset[str]:
