@@ -1,7 +1,6 @@
 """Slots of outside providers, taken by calls of any process and given back when they end."""
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,6 +12,7 @@ import structlog
 from locutory.kernel.db.database import Storage
 from locutory.kernel.errors import EngineThrottled, ErrorClass, LocutoryError
 from locutory.kernel.settings import ProviderSettings
+from locutory.kernel.signals import pause
 from locutory.kernel.slots import table
 from locutory.kernel.slots.table import Slot
 from locutory.kernel.telemetry.metrics import Metrics
@@ -145,8 +145,7 @@ class ProviderSlots:
                 else:
                     await self._free(door, slot)
             if door.waiting:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(door.wake.wait(), _LOOK_S)
+                await pause(door.wake, _LOOK_S)
 
     async def _keep(self, provider: str, door: _Door) -> None:
         """Renew the leases of what is held."""
