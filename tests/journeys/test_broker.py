@@ -42,7 +42,12 @@ pytestmark = pytest.mark.chaos
 CALLS = int(os.environ.get("LOCUTORY_JOURNEY_CALLS", "40"))
 NOON = datetime(2026, 1, 5, 12)
 SPOKEN_S = 2.0
-REST = "chores,copies,events,exchange,index,intake,notify,privacy,reclassify,reindex,reviews,trials,upkeep"
+REST = ",".join(
+    (
+        *("chores", "copies", "events", "exchange", "index", "intake", "notify", "privacy"),
+        *("reclassify", "reindex", "reviews", "trials", "upkeep"),
+    )
+)
 WORKERS = ("transcribe", "transcribe", "analyze", REST)
 TOPICS = [f"{name}.demo" for name in ("transcribe", "analyze", "index", "notify", "sync")]
 OWN = [f"locutory.{name}" for name in ("transcribe", "analyze", *REST.split(","))]
