@@ -19,13 +19,12 @@ from locutory.engines.crm.http_json import HttpJson
 from locutory.engines.crm.leadsquared import LeadSquared
 from locutory.engines.crm.mapping import HttpJsonMapping
 from locutory.engines.crm.pace import Line, Lines
-from locutory.engines.crm.registry import PROVIDERS
+from locutory.engines.crm.registry import Provider
 from locutory.engines.crm.rows import MOST_ROWS, LeadFileInvalid, leads_in
 from locutory.engines.crm.salesforce import Salesforce
 
 __all__ = [
     "MOST_ROWS",
-    "PROVIDERS",
     "Activity",
     "Checked",
     "CrmClient",
@@ -44,6 +43,7 @@ __all__ = [
     "Note",
     "NoteKind",
     "OpenFile",
+    "Provider",
     "Salesforce",
     "Window",
     "closed_with",

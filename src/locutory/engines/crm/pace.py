@@ -72,6 +72,9 @@ class Line:
         self.engine = engine
         self.pace = Pace(engine, calls, per_s)
         self.breaker = Breaker(engine)
+        self.session: tuple[str, str] | None = None
+        """A token and the address that it is for, where a CRM wants a login."""
+        self.logging_in = asyncio.Lock()
         self._rng = Random()
 
     async def ask(
@@ -112,14 +115,17 @@ class Lines:
     """The lines of this process, by connection; the least lately used ones are forgotten."""
 
     def __init__(self) -> None:
-        self._lines: OrderedDict[UUID, Line] = OrderedDict()
+        self._lines: OrderedDict[UUID, tuple[str, Line]] = OrderedDict()
 
-    def of(self, connection_id: UUID, engine: str, calls: int, per_s: float) -> Line:
-        """The connection's line; another rate or provider begins a new one."""
-        line = self._lines.get(connection_id)
-        wanted = (engine, calls, per_s)
-        if line is None or (line.engine, line.pace.calls, line.pace.per_s) != wanted:
-            line = self._lines[connection_id] = Line(engine, calls, per_s)
+    def of(
+        self, connection_id: UUID, engine: str, calls: int, per_s: float, *, version: str = ""
+    ) -> Line:
+        """The connection's line; another `version` of the connection begins a new one."""
+        known, line = self._lines.get(connection_id, ("", None))
+        wanted = f"{engine} {calls} {per_s} {version}"
+        if line is None or known != wanted:
+            line = Line(engine, calls, per_s)
+            self._lines[connection_id] = (wanted, line)
         self._lines.move_to_end(connection_id)
         while len(self._lines) > _MOST_LINES:
             self._lines.popitem(last=False)

@@ -1,7 +1,12 @@
 """Which kinds of CRM connections there are."""
 
-from typing import Final
+from enum import StrEnum
 
-from locutory.engines.crm import csv_file, http_json, leadsquared, salesforce
 
-PROVIDERS: Final = (leadsquared.NAME, salesforce.NAME, http_json.NAME, csv_file.NAME)
+class Provider(StrEnum):
+    """A CRM that is known by name, any that answers JSON by a mapping, or a file."""
+
+    LEADSQUARED = "leadsquared"
+    SALESFORCE = "salesforce"
+    HTTP_JSON = "http_json"
+    CSV = "csv"

@@ -4,7 +4,6 @@ Wire facts: calls seed, appendix W5. Pages go by the last row's change and id, n
 own cursor, which ends with its session: a place that was kept may be used days later.
 """
 
-import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -78,8 +77,6 @@ class Salesforce:
         self._page_size = page_size
         self._path = f"/services/data/v{version}"
         self._timeout_s = timeout_s
-        self._session: tuple[str, str] | None = None
-        self._logging_in = asyncio.Lock()
 
     async def check(self) -> Checked:
         """One lead with all fields that are asked for."""
@@ -216,16 +213,16 @@ class Salesforce:
             except EngineAuthError as error:
                 if last or error.extra.get("upstream_status") != 401:
                     raise
-                if self._session is not None and self._session[0] == token:
-                    self._session = None
+                if self._line.session is not None and self._line.session[0] == token:
+                    self._line.session = None
         raise AssertionError("the second time returns or raises")
 
     async def _logged_in(self) -> tuple[str, str]:
         """The token and the address of the organisation's server."""
-        async with self._logging_in:
-            if self._session is None:
-                self._session = await self._log_in()
-            return self._session
+        async with self._line.logging_in:
+            if self._line.session is None:
+                self._line.session = await self._log_in()
+            return self._line.session
 
     async def _log_in(self) -> tuple[str, str]:
         form = {"grant_type": "client_credentials", **self._client}

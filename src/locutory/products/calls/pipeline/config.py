@@ -8,6 +8,7 @@ from locutory.kernel.errors import InvalidError
 from locutory.kernel.http_errors import faults
 from locutory.kernel.jobs.fairness import Share
 from locutory.products.calls.pipeline.filters import Filters
+from locutory.products.calls.pipeline.lead_filter import LeadFilter
 from locutory.products.calls.records.contract import Stage
 
 Days = Annotated[int, Field(ge=1, le=36_500)]
@@ -101,6 +102,7 @@ class PipelineConfig(BaseModel):
 
     stages: Stages = Stages()
     filters: Filters = Filters()
+    lead_filter: LeadFilter = LeadFilter()
     redaction: Redaction = Redaction()
     retention: Retention = Retention()
     budgets: Budgets = Budgets()
