@@ -25,7 +25,7 @@ from locutory.products.calls.crm.models import LeadImport
 from locutory.products.calls.crm.schemas import ImportRead, ImportTaken
 from locutory.products.calls.crm.syncing import mark_name
 from locutory.products.calls.leads.contract import IMPORTED
-from locutory.products.calls.leads.keeping import Stored, prepared, store
+from locutory.products.calls.leads.keeping import Prepared, Stored, prepared, store
 from locutory.products.calls.pipeline.models import SyncWatermark
 from locutory.products.calls.pipeline.queries import find_watermark
 from locutory.products.calls.pipeline.service.linking import link_calls

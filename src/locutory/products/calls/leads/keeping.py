@@ -205,14 +205,29 @@ async def store_activities(
     return created
 
 
-async def erase(tx: Session, leads: Sequence[CrmLead], *, tenant: Tenant, secrets: Secrets) -> int:
+async def erase(tx: Session, rows: Sequence[UUID], *, tenant: Tenant, secrets: Secrets) -> int:
     """Leave nothing of leads but a keyed hash of their ids, for which a sync passes them by."""
+    leads = [lead for lead in await queries.leads_of(tx, rows) if not lead.erased]
     for lead in leads:
         await _forget_activities(tx, lead)
         await tx.execute(delete(CrmLeadPhone).where(CrmLeadPhone.lead_pk == lead.id))
         lead.lead_id = erased_id(lead.lead_id, tenant=tenant, key=secrets.phone_key)
         lead.person_enc = lead.phone_last4 = lead.stage = lead.owner = lead.source = None
         lead.deleted = lead.erased = True
+    await tx.flush()
+    return len(leads)
+
+
+async def drop_unchanged(tx: Session, before: datetime, *, limit: int) -> int:
+    """Forget leads that were changed last before that time, up to so many; return how many.
+
+    The next change brings a lead back; what was erased stays so.
+    """
+    leads = await queries.unchanged_since(tx, before, limit=limit)
+    for lead in leads:
+        await _forget_activities(tx, lead)
+        await tx.execute(delete(CrmLeadPhone).where(CrmLeadPhone.lead_pk == lead.id))
+        await tx.delete(lead)
     await tx.flush()
     return len(leads)
 

@@ -107,6 +107,24 @@ async def leads_with(db: Session, hashes: Sequence[str]) -> Sequence[CrmLead]:
     return (await db.scalars(select(_L).where(_L.id.in_(having)))).all()
 
 
+async def leads_named(db: Session, lead_id: str) -> Sequence[CrmLead]:
+    """The leads of that id, of whichever CRM."""
+    return (await db.scalars(select(_L).where(_L.lead_id == lead_id))).all()
+
+
+async def leads_of(db: Session, rows: Sequence[UUID]) -> Sequence[CrmLead]:
+    """The leads with our ids, locked."""
+    statement = select(_L).where(_L.id.in_(rows)).order_by(_L.id)
+    return (await db.scalars(statement.with_for_update())).all()
+
+
+async def unchanged_since(db: Session, before: datetime, *, limit: int) -> Sequence[CrmLead]:
+    """Leads that were changed last before that time, but for erased ones; locked."""
+    statement = select(_L).where(_L.modified_at < before, _L.erased.is_(False))
+    ordered = statement.order_by(_L.deleted, _L.modified_at, _L.id).limit(limit)
+    return (await db.scalars(ordered.with_for_update())).all()
+
+
 async def page(
     db: Session, where: LeadFilter, *, after: tuple[datetime, UUID] | None, limit: int
 ) -> Sequence[CrmLead]:

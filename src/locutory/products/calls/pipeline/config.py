@@ -64,13 +64,17 @@ class Redaction(BaseModel):
 
 
 class Retention(BaseModel):
-    """How long things are kept, in days after the call; null: for good."""
+    """How long things are kept, in days after the call; null: for good.
+
+    Leads are kept for `leads_days` after their last change in the CRM.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     audio_days: Days | None = None
     transcript_days: Days | None = None
     analysis_days: Days | None = None
+    leads_days: Days | None = None
 
 
 class Budgets(BaseModel):
