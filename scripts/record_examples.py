@@ -18,6 +18,7 @@ from typing import Any
 import httpx2
 from api_examples import (
     walk_calls,
+    walk_crm,
     walk_figures,
     walk_judging,
     walk_models,
@@ -43,6 +44,7 @@ STEPS = [
     *walk_judging.STEPS,
     *walk_figures.STEPS,
     *walk_running.STEPS,
+    *walk_crm.STEPS,
     *walk_models.STEPS,
     *walk_judging.MANNED,
     *walk_running.LEAVING,

@@ -18,6 +18,7 @@ from locutory.capabilities.runtime.api import Ledger, Runtime
 from locutory.capabilities.runtime.module import module as runtime
 from locutory.engines.blobs import BlobStore, get_blobs
 from locutory.engines.bus import get_bus
+from locutory.engines.crm import Lines
 from locutory.engines.embeddings.base import Embedder
 from locutory.engines.embeddings.registry import get_embedder
 from locutory.engines.llm.base import LLM
@@ -253,6 +254,7 @@ def _services(
     services.add(Listenings, Listenings())
     http = HttpClient(settings.http, metrics=metrics, tracing=tracing)
     services.add(HttpClient, http)
+    services.add(Lines, Lines())
     blobs = get_blobs(settings)
     services.add(BlobStore, blobs)
     services.add(BlobPutter, blobs)

@@ -21,12 +21,14 @@ from sqlalchemy import select
 from locutory.app import Server, route_lines
 from locutory.capabilities.runtime.models import Batch
 from locutory.engines.blobs import BlobStore
+from locutory.engines.crm import Lead
 from locutory.kernel.auth.queries import find_tenant
 from locutory.kernel.clock import utc_now
 from locutory.kernel.db import Session
 from locutory.kernel.db.base import table_of
 from locutory.kernel.ids import new_id
 from locutory.kernel.jobs.models import Job
+from locutory.products.calls.leads.keeping import prepared, store
 from locutory.products.calls.notices.models import Delivery
 from locutory.products.calls.pipeline.models import PipelineAlert, SyncWatermark
 from locutory.products.calls.records.models import CallRecord, CallTranscript
@@ -67,6 +69,7 @@ UNKNOWN = {
     "request_id": NO_ONE,
     "name": f"source:{NO_ONE}",
     "provider": "exotel",
+    "lead_id": "no-such-lead",
 }
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(16)
 
@@ -86,6 +89,12 @@ _TEMPLATE = {
 }
 _SITE = "https://portal.example.org"
 _LONG_AGO = {"from": "2001-01-01T00:00:00Z", "to": "2001-02-01T00:00:00Z"}
+_CRM = {
+    "provider": "leadsquared",
+    "url": "https://crm.example.com",
+    "credentials": {"access_key": "a key", "secret_key": "a secret"},
+    "enabled": False,
+}
 _TALK = {"messages": [{"role": "user", "content": "Hello?"}]}
 _EMBED_KEY = {"name": "Portal", "scopes": ["calls:read"], "origins": [_SITE]}
 BODIES: dict[str, dict[str, Any]] = {
@@ -98,6 +107,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /agents/{bid}/{key}/test-run": {"json": {"callids": ["{callid}"]}},
     "POST /agents/{bid}/{key}/backtest": {"json": {"calls": 1}},
     "POST /call-records/{bid}/{callid}/reanalyze": {"json": {}},
+    "PUT /crm/{bid}/config": {"json": _CRM},
+    "POST /crm/{bid}/leads/import": {"files": {"file": ("leads.csv", b"lead_id,name\nL9,Z\n")}},
     "DELETE /dlq/{bid}/{job_id}": {"json": {"reason": "a test call"}},
     "PATCH /pipeline/{bid}/config": {"json": {"filters": {"min_duration_s": 20}}},
     "POST /alerts/{bid}/{alert_id}/ack": {"json": {"note": "seen"}},
@@ -492,8 +503,23 @@ async def street(api: FastAPI, server: Server, ours: "Resident", theirs: "Reside
             ),
             **await trials(resident),
             "batch_id": await batch(server, resident.bid),
+            "lead_id": await with_crm(server, resident),
         }
     return Street(ours, theirs, list(doors(api)), made)
+
+
+async def with_crm(server: Server, resident: "Resident") -> str:
+    """A connection that is off, and a lead of an import."""
+    reply = await resident.ask("PUT", f"/crm/{resident.bid}/config", json=_CRM)
+    assert reply.status_code == 200, reply.text
+    lead_id = f"lead-of-{resident.bid}"
+    async with server.storage.read(None) as session:
+        tenant = await find_tenant(session, resident.bid)
+    assert tenant is not None
+    batch = prepared([Lead(lead_id=lead_id)], tenant=tenant, secrets=server.secrets)
+    db = server.storage.database(tenant.id)
+    await db.write(lambda tx: store(tx, "import", batch, secrets=server.secrets))
+    return lead_id
 
 
 async def created(resident: "Resident", path: str, body: dict[str, Any]) -> str:

@@ -160,6 +160,27 @@ def run(
         print(f"{runs} jobs run, nothing is left")
 
 
+@app.command(name="crm-sync")
+def crm_sync(
+    bid: Annotated[
+        list[str] | None, typer.Option(help="only this business; may be repeated")
+    ] = None,
+    continuous: Annotated[
+        bool, typer.Option(help="go on until SIGTERM, not only one sync of each")
+    ] = False,
+) -> None:
+    """Read leads from CRMs as a process of its own, and write calls back; exit code 1 on errors."""
+    from locutory.cli.crm import run_crm_sync
+
+    found = run_async(run_crm_sync(_quiet(), bids=bid or (), continuous=continuous))
+    for slug, health in found.items():
+        counts = ", ".join(f"{health[key]} {key}" for key in ("created", "updated", "linked"))
+        print(f"{slug}: {health['error'] or counts}")
+    if not found and not continuous:
+        print("no CRM is connected")
+    sys.exit(1 if any(health["error"] for health in found.values()) else 0)
+
+
 def _control(bid: str, action: str, stage: str | None) -> None:
     from locutory.cli.pipeline import run_control
     from locutory.products.calls.pipeline.schemas import ControlAsk

@@ -4,11 +4,13 @@ from locutory.kernel.module import Module
 from locutory.products.calls.agents.module import module as agents
 from locutory.products.calls.analytics.module import module as analytics
 from locutory.products.calls.businesses.module import module as businesses
+from locutory.products.calls.crm.module import module as crm
 from locutory.products.calls.embeds.module import module as embeds
 from locutory.products.calls.exchange.module import module as exchange
 from locutory.products.calls.findings.module import module as findings
 from locutory.products.calls.inbound.module import module as inbound
 from locutory.products.calls.insights.module import module as insights
+from locutory.products.calls.leads.module import module as leads
 from locutory.products.calls.notices.module import module as notices
 from locutory.products.calls.pipeline.module import module as pipeline
 from locutory.products.calls.privacy.module import module as privacy
@@ -31,4 +33,6 @@ MODULES: tuple[Module, ...] = (
     notices,
     exchange,
     privacy,
+    leads,
+    crm,
 )

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.both_databases
 Shown = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
-# calls spec, 13; without `crm_*`, which comes with the first connection to a CRM
+# calls spec, 13
 PROMISED = {
     *("calls_synced_total", "calls_transcribed_total", "calls_analyzed_total", "queue_depth"),
     *("stt_duration_seconds", "llm_duration_seconds", "dlq_depth", "queue_oldest_age_seconds"),
@@ -35,7 +35,7 @@ PROMISED = {
     *("llm_cache_requests_total", "agent_degraded_total", "evidence_checks_total"),
     *("provider_inflight", "provider_limit", "provider_breaker_state"),
     *("sync_watermark_lag_seconds", "notify_deliveries_total", "sse_clients", "worker_slots"),
-    *("desired_workers", "cost_micros_total"),
+    *("desired_workers", "cost_micros_total", "crm_leads_cached", "crm_sync_age_seconds"),
 }
 
 

@@ -7,9 +7,11 @@ from locutory.capabilities.analysis.api import Judged, judged
 from locutory.capabilities.analysis.contract import Template
 from locutory.capabilities.interactions.contract import Transcript
 from locutory.kernel.auth.queries import find_tenant_by_id
+from locutory.kernel.crypto import Secrets
 from locutory.kernel.db import Database
 from locutory.products.calls.findings import service as findings
 from locutory.products.calls.findings.moments import Matched, match_all
+from locutory.products.calls.leads.cards import card
 from locutory.products.calls.records import queries
 from locutory.products.calls.records.models import CallAnalysis, CallRecord
 from locutory.products.calls.records.transcripts import transcript_of
@@ -20,7 +22,7 @@ from locutory.products.calls.reviews.service.scores import template_for
 class Material:
     """A call as its agents see it; `moments` are those of the rules that match its transcript.
 
-    `earlier` is its newest analysis.
+    `earlier` is its newest analysis, `crm_context` what the new one keeps of the lead.
     """
 
     record: CallRecord
@@ -31,9 +33,10 @@ class Material:
     moments: tuple[Matched, ...]
     template: Template
     earlier: Judged | None
+    crm_context: dict[str, Any] | None = None
 
 
-async def find_material(db: Database, record: CallRecord) -> Material | None:
+async def find_material(db: Database, record: CallRecord, secrets: Secrets) -> Material | None:
     """The call's material, None while it has no transcript."""
     async with db.read() as session:
         row = await queries.transcript(session, record.id, record.transcript_version)
@@ -41,6 +44,7 @@ async def find_material(db: Database, record: CallRecord) -> Material | None:
         analysis = await queries.latest_analysis(session, record.id)
         known = await findings.vocabulary(session)
         template = await template_for(session, record)
+        lead = await card(session, record.lead_id, secrets)
     if row is None:
         return None
     transcript = transcript_of(row)
@@ -56,7 +60,9 @@ async def find_material(db: Database, record: CallRecord) -> Material | None:
             "objection_types": known.prompt_types,
             "template": template,
             "moments": sorted({one.watched.key for one in moments}),
+            "crm": {} if lead is None else lead.variables,
         },
+        crm_context=None if lead is None else lead.context,
         moments=moments,
         template=template,
         earlier=None if analysis is None else _earlier(analysis),

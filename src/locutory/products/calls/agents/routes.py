@@ -9,6 +9,7 @@ from locutory.capabilities.analysis.api import Analyst, By
 from locutory.kernel.auth.contract import Access
 from locutory.kernel.auth.dependencies import SecuredRouter, SettledPrincipal, access
 from locutory.kernel.auth.schemas import PageAsk
+from locutory.kernel.crypto import Secrets
 from locutory.kernel.idempotency import Idempotent
 from locutory.kernel.preconditions import ALWAYS, IfMatch, Precondition
 from locutory.kernel.ratelimit import rate_limit
@@ -49,7 +50,13 @@ def _analyst(request: Request) -> Analyst:
     return analyst
 
 
+def _secrets(request: Request) -> Secrets:
+    secrets: Secrets = request.app.state.services.get(Secrets)
+    return secrets
+
+
 TheAnalyst = Annotated[Analyst, Depends(_analyst)]
+TheSecrets = Annotated[Secrets, Depends(_secrets)]
 
 
 def _by(inside: Access, analyst: Analyst, expected: Precondition = ALWAYS) -> By:
@@ -96,10 +103,14 @@ async def validate_agent(keeper: Keeper, analyst: TheAnalyst, data: AgentCreate)
     "/agents/{bid}/test-run", responses={202: {"model": TestRunRead, "description": "goes on"}}
 )
 async def test_run_inline(
-    author: Author, analyst: TheAnalyst, data: TestRunInline, response: Response
+    author: Author,
+    analyst: TheAnalyst,
+    secrets: TheSecrets,
+    data: TestRunInline,
+    response: Response,
 ) -> TestRunRead:
     """Try an agent that is saved nowhere on one to ten calls; the calls stay as they are."""
-    return _accepted(response, await service.test_run_inline(author, analyst, data))
+    return _accepted(response, await service.test_run_inline(author, analyst, secrets, data))
 
 
 @router.get("/agents/{bid}/test-runs/{run_id}")
@@ -206,10 +217,15 @@ async def roll_agent_back(
     responses={202: {"model": TestRunRead, "description": "goes on"}},
 )
 async def test_run(
-    author: Author, analyst: TheAnalyst, key: Key, data: TestRun, response: Response
+    author: Author,
+    analyst: TheAnalyst,
+    secrets: TheSecrets,
+    key: Key,
+    data: TestRun,
+    response: Response,
 ) -> TestRunRead:
     """Try an agent's draft on one to ten calls; the calls stay as they are."""
-    return _accepted(response, await service.test_run(author, analyst, key, data))
+    return _accepted(response, await service.test_run(author, analyst, secrets, key, data))
 
 
 @router.post("/agents/{bid}/{key}/backtest", status_code=202, response_model=BacktestStarted)

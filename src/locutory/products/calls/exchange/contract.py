@@ -10,7 +10,7 @@ KEPT_DAYS = 7
 
 
 class Kind(StrEnum):
-    """What is exported. Leads follow with the first CRM connection."""
+    """What is exported. Leads are listed by /crm, not exported."""
 
     CALLS = "calls"
     SEGMENTS = "segments"

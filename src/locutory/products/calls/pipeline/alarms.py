@@ -1,7 +1,7 @@
 """When something is wrong with a business's pipeline (calls spec, 13)."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from locutory.kernel.errors import ErrorClass
 from locutory.kernel.jobs.depths import Depth
@@ -25,6 +25,7 @@ SEVERITY = {
     "LlmDegraded": "warning",
     "EvidenceDrop": "warning",
     "SourceStale": "warning",
+    "LeadFilterDegraded": "warning",
 }
 
 
@@ -41,6 +42,8 @@ class Seen:
     degraded: tuple[int, int]
     evidence: tuple[int, int]
     stale: Mapping[str, float]  # seconds without an answer, of watermarks that should be fresher
+    lead_filter: str | None = None  # why it does less than was asked for
+    shut: Mapping[str, Depth] = field(default_factory=dict)  # other queues than those of stages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,14 +86,22 @@ def alarms(seen: Seen, marks: PipelineSettings) -> Iterator[Alarm]:
     for name, lag in seen.stale.items():
         detail = f"nothing was heard from it for {lag / 60:.0f} min"
         yield Alarm(key="SourceStale", about=name, detail=detail)
+    if seen.lead_filter is not None:
+        yield Alarm(key="LeadFilterDegraded", detail=seen.lead_filter)
+    for name, depth in seen.shut.items():
+        yield from _of_gate(name, depth)
 
 
-def _of_stage(stage: str, depth: Depth, seen: Seen, marks: PipelineSettings) -> Iterator[Alarm]:
+def _of_gate(name: str, depth: Depth) -> Iterator[Alarm]:
     if depth.gate == "blocked":
         code = depth.gate_code or ""
         refused = depth.gate_class == ErrorClass.PERMANENT_AUTH
         key = "AuthBlocked" if refused else "StageBlocked"
-        yield Alarm(key=key, about=stage, detail=f"{code}: {depth.gate_detail or ''}"[:500])
+        yield Alarm(key=key, about=name, detail=f"{code}: {depth.gate_detail or ''}"[:500])
+
+
+def _of_stage(stage: str, depth: Depth, seen: Seen, marks: PipelineSettings) -> Iterator[Alarm]:
+    yield from _of_gate(stage, depth)
     if depth.ready > marks.lag_jobs:
         detail = f"{depth.ready} jobs are ready"
         yield Alarm(key="QueueLag", about=stage, detail=detail, for_s=marks.lag_s)

@@ -9,6 +9,7 @@ from locutory.kernel.http_errors import faults
 from locutory.kernel.jobs.fairness import Share
 from locutory.products.calls.pipeline.choice import SpeechChoice
 from locutory.products.calls.pipeline.filters import Filters
+from locutory.products.calls.pipeline.lead_filter import LeadFilter
 from locutory.products.calls.records.contract import Stage
 
 Days = Annotated[int, Field(ge=1, le=36_500)]
@@ -64,13 +65,17 @@ class Redaction(BaseModel):
 
 
 class Retention(BaseModel):
-    """How long things are kept, in days after the call; null: for good."""
+    """How long things are kept, in days after the call; null: for good.
+
+    Leads are kept for `leads_days` after their last change in the CRM.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     audio_days: Days | None = None
     transcript_days: Days | None = None
     analysis_days: Days | None = None
+    leads_days: Days | None = None
 
 
 class Budgets(BaseModel):
@@ -104,6 +109,7 @@ class PipelineConfig(BaseModel):
     stages: Stages = Stages()
     stt: SpeechChoice = SpeechChoice()
     filters: Filters = Filters()
+    lead_filter: LeadFilter = LeadFilter()
     redaction: Redaction = Redaction()
     retention: Retention = Retention()
     budgets: Budgets = Budgets()

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from locutory.products.calls.pipeline.lead_filter import EVERYBODY, LEAD_NOT_MATCHED, Standing
 from locutory.products.calls.records.contract import NO_CONSENT, Consent, Direction
 
 PREFIX = "filtered_"
@@ -48,9 +49,10 @@ class Facts:
     duration_s: float | None = None
     language: str | None = None
     consent: str = Consent.UNKNOWN
+    lead_matched: bool = False
 
 
-def refusal(filters: Filters, facts: Facts) -> str | None:
+def refusal(filters: Filters, facts: Facts, leads: Standing = EVERYBODY) -> str | None:
     """The `status_reason` of a call that the filters keep out, None for one that they let in."""
     if filters.require_consent and facts.consent != Consent.YES:
         return NO_CONSENT
@@ -64,7 +66,10 @@ def refusal(filters: Filters, facts: Facts) -> str | None:
         "language": _speaks_other(facts.language, filters.languages),
         "sampling": place(facts.callid) >= filters.sampling_percent,
     }
-    return next((PREFIX + why for why, out in refused.items() if out), None)
+    for why, out in refused.items():
+        if out:
+            return PREFIX + why
+    return LEAD_NOT_MATCHED if leads.requires and not facts.lead_matched else None
 
 
 def place(callid: str) -> float:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, func, or_, select
 
 from locutory.kernel.db import Session
 from locutory.kernel.db.base import table_of
@@ -14,6 +14,7 @@ from locutory.kernel.paging import keyset
 from locutory.products.calls.pipeline.config import PipelineConfig
 from locutory.products.calls.pipeline.contract import AlertState, VersionNotFound
 from locutory.products.calls.pipeline.filters import PREFIX, Filters
+from locutory.products.calls.pipeline.lead_filter import LEAD_NOT_MATCHED, LeadFilter
 from locutory.products.calls.pipeline.models import (
     CallUsage,
     PipelineAlert,
@@ -31,7 +32,9 @@ _NEWEST = (
     .order_by(_versions.c.version.desc())
     .limit(1)
 )
-_NO_FILTERS = Filters()
+_NO_FILTERS = Filters(), LeadFilter()
+LEADS_OF = "crm:"
+"""Watermarks of leads begin so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +53,15 @@ async def configured(db: Session) -> Configured:
     return Configured(row.version, PipelineConfig.model_validate(row.config))
 
 
-async def intake_filters(db: Session) -> Filters:
+async def intake_filters(db: Session) -> tuple[Filters, LeadFilter]:
     """The filters in force, without the rest: every call that comes in asks for them."""
     row = await _newest(db)
-    return _NO_FILTERS if row is None else Filters.model_validate(row.config["filters"])
+    if row is None:
+        return _NO_FILTERS
+    return (
+        Filters.model_validate(row.config["filters"]),
+        LeadFilter.model_validate(row.config.get("lead_filter", {})),
+    )
 
 
 async def _newest(db: Session) -> Any:
@@ -194,6 +202,13 @@ async def find_watermark(db: Session, name: str) -> SyncWatermark | None:
     return await db.scalar(select(SyncWatermark).where(SyncWatermark.name == name))
 
 
+async def leads_synced_at(db: Session) -> datetime | None:
+    """When a sync of leads, or an import, ended last."""
+    return await db.scalar(
+        select(func.max(SyncWatermark.last_ok_at)).where(SyncWatermark.name.startswith(LEADS_OF))
+    )
+
+
 async def alerts(
     db: Session, *, state: str | None, after: tuple[datetime, UUID] | None, limit: int
 ) -> Sequence[PipelineAlert]:
@@ -232,7 +247,11 @@ async def filtered_out(
     """Calls that filters kept out, oldest first, one more than `limit`."""
     statement = keyset(
         select(CallRecord).where(
-            CallRecord.status == Status.SKIPPED, CallRecord.status_reason.startswith(PREFIX)
+            CallRecord.status == Status.SKIPPED,
+            or_(
+                CallRecord.status_reason.startswith(PREFIX),
+                CallRecord.status_reason == LEAD_NOT_MATCHED,
+            ),
         ),
         column=CallRecord.started_at,
         id_column=CallRecord.id,
@@ -241,6 +260,12 @@ async def filtered_out(
         limit=limit,
     )
     return (await db.scalars(statement)).all()
+
+
+async def waiting_for_leads(db: Session) -> int:
+    """How many calls are kept out for want of a lead."""
+    where = (CallRecord.status == Status.SKIPPED, CallRecord.status_reason == LEAD_NOT_MATCHED)
+    return await db.scalar(select(func.count(CallRecord.id)).where(*where)) or 0
 
 
 async def records(db: Session, ids: Sequence[UUID]) -> dict[UUID, CallRecord]:

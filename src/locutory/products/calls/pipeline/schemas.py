@@ -10,6 +10,7 @@ from locutory.kernel.auth.schemas import Moment
 from locutory.kernel.errors import ErrorClass
 from locutory.products.calls.pipeline.config import Budgets, PipelineConfig
 from locutory.products.calls.pipeline.contract import Action
+from locutory.products.calls.pipeline.lead_filter import LeadMode
 from locutory.products.calls.records.contract import Stage
 
 PageSize = Annotated[int, Field(ge=1, le=200)]
@@ -111,6 +112,20 @@ class WatermarkList(BaseModel):
     items: list[WatermarkRead]
 
 
+class LeadFilterRead(BaseModel):
+    """Whether calls need a lead: what was asked for, what is done, and why that differs.
+
+    `age_s` counts since leads were last synced or imported.
+    """
+
+    mode: LeadMode
+    acting: LeadMode
+    reason: str | None
+    leads: int
+    age_s: float | None
+    waiting: int  # calls that are kept out for want of a lead
+
+
 class PipelineStatus(BaseModel):
     """Where a business's calls stand."""
 
@@ -119,7 +134,7 @@ class PipelineStatus(BaseModel):
     queues: dict[str, QueueRead]
     throughput: dict[str, int]  # calls analysed in the last 5 minutes and hour
     eta_s: float | None
-    lead_filter: str  # off: all calls are worked
+    lead_filter: LeadFilterRead
     providers: dict[str, str]
     blocked_reasons: list[Blocked]
     alerts: list[AlertRead]

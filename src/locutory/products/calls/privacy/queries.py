@@ -72,8 +72,9 @@ def of_phone(hashes: Sequence[str]) -> ColumnElement[bool]:
 
 
 def of_lead(lead_id: str) -> ColumnElement[bool]:
-    """Calls whose source gave them that lead; a number as well as a text."""
-    return cast(_R.custom["lead_id"].as_string(), String) == lead_id
+    """Calls whose source gave them that lead, a number as well as a text, or that matched it."""
+    told = cast(_R.custom["lead_id"].as_string(), String) == lead_id
+    return or_(told, _R.lead_id == lead_id)
 
 
 async def calls_of(

@@ -28,18 +28,20 @@ Keeper = Annotated[Access, access("calls:manage")]
 async def erase(
     request: Request, inside: Keeper, data: ErasureCreate, idempotent: Idempotent
 ) -> Response:
-    """Erase all calls of a phone, a lead or a call id.
+    """Erase all calls of a phone, a lead or a call id, and the lead as it is known here.
 
     With the answer they are in no list, no search and no chat; files and traces follow by a job.
     Calls under legal hold stay and are named; 409 `LEGAL_HOLD` where all are held.
     """
     secrets: Secrets = request.app.state.services.get(Secrets)
     asked = await erasing.look_up(inside, data, secrets)
-    actor, ring = inside.principal.key, secrets.ring
+    actor, tenant = inside.principal.key, inside.tenant
     answer = await idempotent.write(
-        inside.db, lambda tx: erasing.begin(tx, asked, ring, actor=actor), 202
+        inside.db,
+        lambda tx: erasing.begin(tx, asked, secrets, tenant=tenant, actor=actor),
+        202,
     )
-    await erasing.take_rest(inside.db, asked.id, ring)
+    await erasing.take_rest(inside.db, asked.id, secrets.ring)
     return answer
 
 

@@ -72,6 +72,15 @@ class Consent(StrEnum):
     UNKNOWN = "unknown"
 
 
+class LeadMatch(StrEnum):
+    """Whether the customer is a lead of the CRM: known as the call came, later, or not."""
+
+    EXACT = "exact"
+    LATE = "late"
+    NONE = "none"
+    UNKNOWN = "unknown"
+
+
 NO_CONSENT = "NO_CONSENT"
 """Why a call is skipped whose customer did not agree, where the business asks for that."""
 

@@ -85,6 +85,7 @@ class CallFilter:
     agent: str | None = None
     min_score: float | None = None
     max_score: float | None = None
+    lead_id: str | None = None
     last4: str | None = None
     phone_hashes: Sequence[str] | None = None
     sentiment: str | None = None
@@ -168,6 +169,7 @@ class CallFilter:
 
     def _equalities(self) -> dict[InstrumentedAttribute[Any], Any]:
         wanted: dict[InstrumentedAttribute[Any], Any] = {
+            _R.lead_id: self.lead_id,
             _R.phone_last4: self.last4,
             _R.agent_id: self.agent,
             _R.status: self.status,

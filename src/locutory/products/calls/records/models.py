@@ -53,7 +53,11 @@ def _partial(name: str, *columns: str, where: str) -> Index:
 
 
 class CallRecord(TenantModel):
-    """One call. `status` is the seed's milestone, `stage` and `stage_state` tell the rest."""
+    """One call. `status` is the seed's milestone, `stage` and `stage_state` tell the rest.
+
+    `customer_phone_hash` is of the number as it was told; `phone_key` and `phone_tail_key` are what
+    leads are found by, null until they were looked for.
+    """
 
     __tablename__ = "calls_record"
 
@@ -99,6 +103,10 @@ class CallRecord(TenantModel):
     tags: Mapped[list[str]] = mapped_column(default=list)
     legal_hold: Mapped[bool] = mapped_column(default=False)
     consent: Mapped[str] = mapped_column(default="unknown", server_default="unknown")
+    lead_id: Mapped[str | None]
+    lead_match: Mapped[str] = mapped_column(default="unknown", server_default="unknown")
+    phone_key: Mapped[str | None]
+    phone_tail_key: Mapped[str | None]
     custom: Mapped[dict[str, Any]] = mapped_column(default=dict)
     updated_at: Mapped[datetime] = mapped_column(default=utc_now, onupdate=utc_now)
     done_at: Mapped[datetime | None]
@@ -123,6 +131,11 @@ class CallRecord(TenantModel):
             "ix_calls_record_phone_hash",
             *("tenant_id", "customer_phone_hash"),
             where="customer_phone_hash IS NOT NULL",
+        ),
+        _partial(
+            "ix_calls_record_lead",
+            *("tenant_id", "lead_id"),
+            where="lead_id IS NOT NULL",
         ),
         _partial(
             "ix_calls_record_last4",

@@ -21,6 +21,7 @@ def filter_of(ask: CallNarrowing, secrets: Secrets, *, tenant: Tenant) -> CallFi
         agent=ask.agent,
         min_score=ask.min_score,
         max_score=ask.max_score,
+        lead_id=ask.lead_id,
         last4=last4,
         phone_hashes=hashed,
         sentiment=ask.sentiment,

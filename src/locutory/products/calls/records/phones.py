@@ -42,6 +42,25 @@ def forms(phone: str, country: str | None = None) -> list[str] | None:
     return list(dict.fromkeys(found))
 
 
+def international(phone: str | None, country: str | None = None) -> str | None:
+    """The number in one form whoever wrote it: E.164 where that can be told, else its digits.
+
+    A number without a country code is taken as one of the business's `country`.
+    """
+    number = normalised(phone)
+    if number is None:
+        return None
+    import phonenumbers  # noqa: PLC0415 - 0.1 s that a start need not wait for
+
+    try:
+        parsed = phonenumbers.parse(number, country)
+    except phonenumbers.NumberParseException:
+        return number.removeprefix("+")
+    if not phonenumbers.is_possible_number(parsed):
+        return number.removeprefix("+")
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+
+
 def _at_home(number: str, country: str) -> list[str]:
     import phonenumbers  # noqa: PLC0415 - 0.1 s that a start need not wait for
 

@@ -52,6 +52,7 @@ class CallNarrowing(BaseModel):
     phone: Annotated[
         str | None, Field(max_length=32, description="the last four digits, or all of them")
     ] = None
+    lead_id: Annotated[Key | None, Field(description="the customer's id in the CRM")] = None
     min_score: Annotated[float | None, Field(ge=0, le=100)] = None
     max_score: Annotated[float | None, Field(ge=0, le=100)] = None
     sentiment: Literal["positive", "neutral", "negative"] | None = None
@@ -190,9 +191,9 @@ class AudioRead(BaseModel):
     duration_s: float | None
 
 
-SECTIONS = ("transcript", "metrics", "analysis", "scores", "reviews", "stages", "audio")
+SECTIONS = ("transcript", "metrics", "analysis", "scores", "crm", "reviews", "stages", "audio")
 """The parts of a call that `?include=` chooses from."""
-INTERNAL = frozenset({"reviews", "stages"})
+INTERNAL = frozenset({"crm", "reviews", "stages"})
 """Those of them that are not for pages of other sites."""
 
 
@@ -212,6 +213,8 @@ class CallRead(CallRow):
     asr_quality: float | None  # 0-1
     legal_hold: bool
     consent: Consent
+    lead_id: str | None  # the customer's id in the CRM
+    lead_match: str  # exact | late | none | unknown
     audio_purged_at: Moment | None
     custom: dict[str, Any]
     created_at: Moment
@@ -220,6 +223,7 @@ class CallRead(CallRow):
     metrics: dict[str, Any] | None
     analysis: dict[str, Any] | None
     scores: list[dict[str, Any]]
+    crm: list[dict[str, Any]]  # the lead as the CRM has it, and what was written there
     reviews: list[dict[str, Any]]
     stages: list[StageRead]
     audio: AudioRead | None

@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,10 +28,13 @@ from locutory.kernel.http_errors import faults
 from locutory.kernel.ids import new_id
 from locutory.kernel.jobs import JobSpec, enqueue
 from locutory.kernel.jobs.contract import Priority
+from locutory.products.calls.leads.keeping import note_matched
 from locutory.products.calls.pipeline.addresses import audio_url, note_blocked, sealed_url
 from locutory.products.calls.pipeline.contract import NO_RECORDING, first_job
 from locutory.products.calls.pipeline.filters import Facts, Filters, refusal
+from locutory.products.calls.pipeline.lead_filter import LeadMode, Standing
 from locutory.products.calls.pipeline.queries import intake_filters
+from locutory.products.calls.pipeline.service.leads import NOT_SOUGHT, Sought, seek, standing
 from locutory.products.calls.pipeline.uploads import (
     MAX_SIDECAR_BYTES,
     keep_audio,
@@ -44,6 +47,7 @@ from locutory.products.calls.records.contract import (
     NO_CONSENT,
     CallUpserted,
     Consent,
+    LeadMatch,
     Stage,
     StageState,
     Status,
@@ -71,6 +75,12 @@ _NEW: dict[str, Any] = {
     for column in table_of(CallRecord).columns
 }
 _CHANGED_AUDIO = "source_changed"
+_NO_LEAD: Mapping[str, Any] = {
+    "lead_id": None,
+    "lead_match": LeadMatch.UNKNOWN,
+    "phone_key": None,
+    "phone_tail_key": None,
+}
 _FUTURE = timedelta(hours=24)
 _FRESH = timedelta(hours=24)
 _DAWN = 631_152_000_000  # 1990: a recorded call from before is a broken clock
@@ -93,8 +103,10 @@ async def take(
     """
     for offer in offers:
         checked_callid(offer.callid)
-    filters = await intake_filters(tx)
-    taken = [await _take_one(tx, offer, secrets, filters, actor, priority) for offer in offers]
+    admission = await _admission(tx, offers, secrets)
+    taken = [await _take_one(tx, offer, secrets, admission, actor, priority) for offer in offers]
+    rows = (admission.leads[one.callid].row for one in taken if one.callid in admission.leads)
+    await note_matched(tx, filter(None, rows))
     changed = [UUID(one.id) for one in taken if one.outcome is not Outcome.DUPLICATE]
     await mark_stale(tx, *changed)
     await audit(
@@ -119,6 +131,28 @@ async def take_by_age(
         if some:
             taken += await take(tx, some, actor=actor, secrets=secrets, priority=priority)
     return taken
+
+
+@dataclass(frozen=True, slots=True)
+class _Admission:
+    """What offers are judged by: the business's filters, and the leads that have their numbers."""
+
+    filters: Filters
+    standing: Standing
+    leads: Mapping[str, Sought]
+
+    def sought(self, callid: str) -> Sought:
+        """What came of looking for a call's lead."""
+        return self.leads.get(callid, NOT_SOUGHT)
+
+
+async def _admission(tx: Session, offers: Sequence[CallOffer], secrets: Secrets) -> _Admission:
+    filters, asked = await intake_filters(tx)
+    found: Mapping[str, Sought] = {}
+    if asked.mode is not LeadMode.OFF:
+        phones = {offer.callid: offer.customer_phone for offer in offers if offer.customer_phone}
+        found = await seek(tx, phones, secrets)
+    return _Admission(filters, await standing(tx, asked), found)
 
 
 async def unchanged(session: Session, offers: Sequence[CallOffer], secrets: Secrets) -> set[str]:
@@ -268,11 +302,16 @@ def _rejected(item: Judged) -> ItemResult:
 
 
 async def _take_one(
-    tx: Session, offer: CallOffer, secrets: Secrets, filters: Filters, actor: str, priority: int
+    tx: Session,
+    offer: CallOffer,
+    secrets: Secrets,
+    admission: _Admission,
+    actor: str,
+    priority: int,
 ) -> Taken:
     digest = _digest(offer)
     if not await queries.is_known(tx, offer.callid):
-        return await _create(tx, offer, digest, secrets, filters, priority)
+        return await _create(tx, offer, digest, secrets, admission, priority)
     record = await queries.get(tx, offer.callid)
     mended, waited = _mends(record, offer, secrets), _waits_for_consent(record)
     lacked = _lacks_recording(record)
@@ -286,6 +325,8 @@ async def _take_one(
         record.flags = sorted({*record.flags, _CHANGED_AUDIO})
     else:
         described = _described(record.tenant_id, record.id, offer, secrets, flags=record.flags)
+        if described["customer_phone_hash"] != record.customer_phone_hash:
+            described |= {**_NO_LEAD, **admission.sought(offer.callid).values}
         for column, value in described.items():
             setattr(record, column, value)
         record.source_hash = digest
@@ -298,7 +339,7 @@ async def _take_one(
         if offer.sidecar_key is not None:
             record.sidecar_key, record.sidecar_name = offer.sidecar_key, offer.sidecar_name
         if lacked:
-            await _begin(tx, record, offer, filters)
+            await _begin(tx, record, offer, admission)
         else:
             await runs.retry(tx, record, actor=actor)
     elif waited and record.consent == Consent.YES and record.audio_url_enc is not None:
@@ -308,10 +349,11 @@ async def _take_one(
     return Taken(callid=record.callid, id=str(record.id), outcome=outcome)
 
 
-async def _begin(tx: Session, record: CallRecord, offer: CallOffer, filters: Filters) -> None:
+async def _begin(tx: Session, record: CallRecord, offer: CallOffer, admission: _Admission) -> None:
     """Work a call whose recording came after it, if the business's filters let it in."""
     consent = offer.consent or Consent(record.consent)
-    skipped = _why_skipped(replace(offer, consent=consent), filters)
+    matched = record.lead_id is not None
+    skipped = _why_skipped(replace(offer, consent=consent), admission, matched=matched)
     if skipped is None:
         await runs.send(tx, record, Stage.TRANSCRIBE)
         return
@@ -326,17 +368,19 @@ async def _create(
     offer: CallOffer,
     digest: str,
     secrets: Secrets,
-    filters: Filters,
+    admission: _Admission,
     priority: int,
 ) -> Taken:
     id_, now = new_id(), utc_now()
-    skipped = _why_skipped(offer, filters)
+    lead = admission.sought(offer.callid)
+    skipped = _why_skipped(offer, admission, matched=lead.matched)
     kept = offer
     if skipped == NO_CONSENT:  # what came along is not even kept
         kept = replace(offer, audio=None, sidecar_key=None)
     row = {
         **_NEW,
         **_described(tx.tenant_id, id_, offer, secrets, flags=()),
+        **lead.values,
         "tags": [],
         "id": id_,
         "tenant_id": tx.tenant_id,
@@ -358,6 +402,8 @@ async def _create(
     # a bare row, not an object: half the work of taking a call in was the unit of work
     await tx.execute(_INSERT, row, execution_options={"fenced": True})
     if skipped is None:
+        if lead.matched and priority == Priority.NORMAL:
+            priority = Priority.URGENT
         await enqueue(tx, first_job(id_, offer.callid, priority=priority))
     elif kept != offer:
         await enqueue(tx, _drop(id_))
@@ -365,7 +411,7 @@ async def _create(
     return Taken(callid=offer.callid, id=str(id_), outcome=Outcome.CREATED)
 
 
-def _why_skipped(offer: CallOffer, filters: Filters) -> str | None:
+def _why_skipped(offer: CallOffer, admission: _Admission, *, matched: bool) -> str | None:
     """Why a new call is not worked: it has nothing to hear, or the business's filters say so."""
     if not (offer.audio or offer.audio_url or offer.sidecar_key):
         return NO_RECORDING
@@ -374,7 +420,7 @@ def _why_skipped(offer: CallOffer, filters: Filters) -> str | None:
     if started is not None and ended is not None and ended > started:
         duration_s = (ended - started).total_seconds()
     return refusal(
-        filters,
+        admission.filters,
         Facts(
             callid=offer.callid,
             direction=offer.direction,
@@ -382,7 +428,9 @@ def _why_skipped(offer: CallOffer, filters: Filters) -> str | None:
             agent_id=offer.agent_id,
             duration_s=duration_s,
             consent=offer.consent or Consent.UNKNOWN,
+            lead_matched=matched,
         ),
+        admission.standing,
     )
 
 

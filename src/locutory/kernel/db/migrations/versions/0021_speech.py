@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0021_speech"
-down_revision = '0019_pushes'
+down_revision = '0020_crm'
 
 
 def upgrade() -> None:

@@ -6,7 +6,7 @@ from alembic import op
 from locutory.kernel.db.dialect import UtcDateTime, fence_table
 
 revision = "0022_vector_copies"
-down_revision = '0019_pushes'
+down_revision = '0021_speech'
 
 
 def upgrade() -> None:

@@ -19,6 +19,7 @@ from locutory.capabilities.analysis.api import (
 from locutory.kernel.audit import audit
 from locutory.kernel.auth.contract import Access
 from locutory.kernel.clock import rfc3339, utc_now
+from locutory.kernel.crypto import Secrets
 from locutory.kernel.db import Database, Session
 from locutory.kernel.ids import new_id
 from locutory.kernel.jobs import Claimed, Context, Failure, JobSpec, enqueue
@@ -62,7 +63,9 @@ _DETAILS = ("fields", "items")
 # --- test runs --------------------------------------------------------------------------------
 
 
-async def test_run(inside: Access, analyst: Analyst, key: str, data: TestRun) -> TestRunRead:
+async def test_run(
+    inside: Access, analyst: Analyst, secrets: Secrets, key: str, data: TestRun
+) -> TestRunRead:
     """Try an agent's draft, or what is in force where there is none.
 
     Raises AgentNotFound, CallNotFound.
@@ -78,10 +81,12 @@ async def test_run(inside: Access, analyst: Analyst, key: str, data: TestRun) ->
         published=None if published is None else published.spec,
         force=data.force,
     )
-    return await _test(inside, analyst, pairing, data)
+    return await _test(inside, analyst, secrets, pairing, data)
 
 
-async def test_run_inline(inside: Access, analyst: Analyst, data: TestRunInline) -> TestRunRead:
+async def test_run_inline(
+    inside: Access, analyst: Analyst, secrets: Secrets, data: TestRunInline
+) -> TestRunRead:
     """Try an agent that is saved nowhere; it must be one that could be.
 
     Raises AgentInvalid, CallNotFound.
@@ -97,10 +102,12 @@ async def test_run_inline(inside: Access, analyst: Analyst, data: TestRunInline)
         published=None if published is None else published.spec,
         force=data.force,
     )
-    return await _test(inside, analyst, pairing, data)
+    return await _test(inside, analyst, secrets, pairing, data)
 
 
-async def _test(inside: Access, analyst: Analyst, pairing: Pairing, data: TestRun) -> TestRunRead:
+async def _test(
+    inside: Access, analyst: Analyst, secrets: Secrets, pairing: Pairing, data: TestRun
+) -> TestRunRead:
     async with inside.db.read() as session:
         records = await queries.records_of(session, data.callids)
     if not records.keys() >= set(data.callids):
@@ -109,7 +116,7 @@ async def _test(inside: Access, analyst: Analyst, pairing: Pairing, data: TestRu
     if data.wait_s > 0:
         try:
             async with asyncio.timeout(data.wait_s):
-                items = await _items(analyst, inside.db, chosen, pairing)
+                items = await _items(analyst, secrets, inside.db, chosen, pairing)
             return _test_read(pairing, state=TrialState.DONE, items=items)
         except TimeoutError:
             pass  # what the model has answered by then is in its cache
@@ -137,13 +144,17 @@ async def read_test_run(inside: Access, trial_id: UUID) -> TestRunRead:
 
 
 async def _items(
-    analyst: Analyst, db: Database, records: Sequence[CallRecord], pairing: Pairing
+    analyst: Analyst,
+    secrets: Secrets,
+    db: Database,
+    records: Sequence[CallRecord],
+    pairing: Pairing,
 ) -> list[TestRunItem]:
     slots = asyncio.Semaphore(_AT_ONCE)
 
     async def one(record: CallRecord) -> TestRunItem:
         async with slots:
-            material = await find_material(db, record)
+            material = await find_material(db, record, secrets)
             if material is None:
                 return _unheard(record.callid)
             return read_item(record.callid, *await both(analyst, db, material, pairing))
@@ -270,13 +281,13 @@ async def run_trial(ctx: Context) -> None:
         row = await queries.find_trial(session, kind, trial_id)
     if row is None or row.state != TrialState.QUEUED:
         return
-    analyst = ctx.services.get(Analyst)
+    analyst, secrets = ctx.services.get(Analyst), ctx.services.get(Secrets)
     if kind is TrialKind.TEST_RUN:
         async with ctx.db.read() as session:
             records = await queries.records_of(session, row.ask["callids"])
         chosen = [records[callid] for callid in row.ask["callids"] if callid in records]
         pairing = Pairing.from_json(row.agent_key, row.ask)
-        items = await _items(analyst, ctx.db, chosen, pairing)
+        items = await _items(analyst, secrets, ctx.db, chosen, pairing)
         report: dict[str, Any] = {"items": [item.model_dump(mode="json") for item in items]}
     else:
         report = report_of(await _pairs(ctx, analyst, row))
@@ -307,7 +318,7 @@ async def _pairs(ctx: Context, analyst: Analyst, row: AgentTrial) -> list[Pair]:
     async def one(record: CallRecord) -> Pair | None:
         nonlocal done
         async with slots:
-            material = await find_material(ctx.db, record)
+            material = await find_material(ctx.db, record, ctx.services.get(Secrets))
             if material is None:
                 return None
             draft, published = await both(analyst, ctx.db, material, pairing)

@@ -9,6 +9,7 @@ from typing import Any
 from locutory.capabilities.analysis.api import Analyst, Judged
 from locutory.capabilities.analysis.contract import Template
 from locutory.kernel.clock import utc_now
+from locutory.kernel.crypto import Secrets
 from locutory.kernel.db import Session
 from locutory.kernel.events import emit
 from locutory.kernel.failpoints import failpoint
@@ -50,7 +51,9 @@ async def analyze(ctx: Context) -> None:
         config = (await configured(session)).config
         if _waits(record, again):
             await require_budget(session, config.budgets, Stage.ANALYZE)
-    material = await find_material(ctx.db, record) if _waits(record, again) else None
+    if not _waits(record, again):
+        return
+    material = await find_material(ctx.db, record, ctx.services.get(Secrets))
     if material is None:
         return
     only = None if again is None else again["agents"]
@@ -66,6 +69,8 @@ async def analyze(ctx: Context) -> None:
         only=only,
         fresh=again is not None and again["force"],
     )
+    if material.crm_context is not None:
+        judged = replace(judged, blob={**judged.blob, "crm_context": material.crm_context})
     found = findings.Findings.of(judged.blob, judged.meta, material.moments)
     failpoint("calls.agents.done")
     following = JobSpec(

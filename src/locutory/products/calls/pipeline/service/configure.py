@@ -124,7 +124,7 @@ async def _enforce(tx: Session, before: PipelineConfig, after: PipelineConfig) -
             await admin.reopen(tx, tenant_id, stage, codes=[DISABLED])
         if before.budgets != after.budgets:
             await admin.reopen(tx, tenant_id, stage, codes=[BUDGET])
-    if before.filters != after.filters:
+    if (before.filters, before.lead_filter) != (after.filters, after.lead_filter):
         await enqueue(tx, JobSpec(kind=REFILTER))
 
 

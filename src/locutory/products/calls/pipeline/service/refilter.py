@@ -10,8 +10,10 @@ from locutory.kernel.jobs.contract import Priority
 from locutory.products.calls.pipeline import queries
 from locutory.products.calls.pipeline.contract import first_job
 from locutory.products.calls.pipeline.filters import Facts, refusal
+from locutory.products.calls.pipeline.service.leads import standing
 from locutory.products.calls.records.contract import (
     CallStatusChanged,
+    LeadMatch,
     Stage,
     StageState,
     Status,
@@ -29,12 +31,13 @@ async def refilter(ctx: Context) -> None:
     while True:
 
         async def step(tx: Session, after: _Place = place) -> _Place:
-            filters = (await queries.configured(tx)).config.filters
+            config = (await queries.configured(tx)).config
+            leads = await standing(tx, config.lead_filter)
             found = await queries.filtered_out(tx, after=after, limit=_BATCH)
             for record in found[:_BATCH]:
-                why = refusal(filters, facts_of(record))
+                why = refusal(config.filters, facts_of(record), leads)
                 if why is None:
-                    await _let_in(tx, record)
+                    await let_in(tx, record)
                 else:
                     record.status_reason = why
             if len(found) <= _BATCH:
@@ -47,7 +50,8 @@ async def refilter(ctx: Context) -> None:
             return
 
 
-async def _let_in(tx: Session, record: CallRecord) -> None:
+async def let_in(tx: Session, record: CallRecord) -> None:
+    """Work a call that was kept out."""
     runs = await stage_runs(tx, record.id)
     record.status, record.status_reason = Status.PENDING, None
     record.stage, record.stage_state = Stage.TRANSCRIBE, StageState.QUEUED
@@ -80,4 +84,5 @@ def facts_of(record: CallRecord) -> Facts:
         duration_s=duration_s,
         language=record.language,
         consent=record.consent,
+        lead_matched=record.lead_match in (LeadMatch.EXACT, LeadMatch.LATE),
     )

@@ -47,6 +47,13 @@ from locutory.products.calls.pipeline.metrics import CallMetrics, measure
 from locutory.products.calls.pipeline.models import CallUsage
 from locutory.products.calls.pipeline.queries import configured
 from locutory.products.calls.pipeline.service.fetch import stored_audio
+from locutory.products.calls.pipeline.service.leads import (
+    NOT_SOUGHT,
+    Sought,
+    note,
+    seek_late,
+    standing,
+)
 from locutory.products.calls.pipeline.service.refilter import facts_of
 from locutory.products.calls.pipeline.service.runs import call_of, note_run, overrides, run_no
 from locutory.products.calls.pipeline.service.speech import hear_by_any
@@ -92,11 +99,14 @@ async def transcribe(ctx: Context) -> None:
         config = (await configured(session)).config
         if record.status not in _WAITING:
             return
-        why = refusal(config.filters, facts_of(record))
+        lead = await seek_late(session, record, ctx.services.get(Secrets))
+        leads = await standing(session, config.lead_filter)
+        known = replace(facts_of(record), lead_matched=lead.matched)
+        why = refusal(config.filters, known, leads)
         if why is None:
             await require_budget(session, config.budgets, Stage.TRANSCRIBE)
     if why is not None:
-        await _skip(ctx, None, began, why)
+        await _skip(ctx, None, began, why, lead=lead)
         return
     prepare_rules_beside()
     audio = await stored_audio(ctx, record)
@@ -125,7 +135,11 @@ async def transcribe(ctx: Context) -> None:
         subject=record.callid,
         priority=ctx.job.priority,
     )
-    await ctx.finish(lambda tx: _save(tx, ctx, draft, began, epoch=record.epoch), following)
+
+    async def save(tx: Session) -> None:
+        await _save(tx, ctx, draft, began, epoch=record.epoch, lead=lead)
+
+    await ctx.finish(save, following)
     failpoint("calls.transcript.saved")
     await _count(ctx, record, draft, time.monotonic() - began_s)
 
@@ -311,10 +325,13 @@ def _speech(sound: Sound) -> dict[int | None, list[tuple[int, int]]]:
     return heard
 
 
-async def _save(tx: Session, ctx: Context, draft: Draft, began: datetime, *, epoch: int) -> None:
+async def _save(
+    tx: Session, ctx: Context, draft: Draft, began: datetime, *, epoch: int, lead: Sought
+) -> None:
     record = await queries.get_by_id(tx, call_of(ctx.job))
     if record.status not in _WAITING or record.epoch != epoch:
         return  # cancelled meanwhile
+    await note(tx, record, lead)
     transcript, words, sound = draft.transcript, draft.words, draft.sound
     version = record.transcript_version + 1
     texts = [turn.text for turn in transcript.turns]
@@ -410,12 +427,19 @@ def _sealed(ctx: Context, record: CallRecord, version: int, texts: list[str]) ->
 
 
 async def _skip(
-    ctx: Context, sound: Sound | None, began: datetime, why: str, draft: Draft | None = None
+    ctx: Context,
+    sound: Sound | None,
+    began: datetime,
+    why: str,
+    draft: Draft | None = None,
+    *,
+    lead: Sought = NOT_SOUGHT,
 ) -> None:
     """End the call here; a `draft` was paid for, so its use is booked."""
 
     async def store(tx: Session) -> None:
         record = await queries.get_by_id(tx, call_of(ctx.job))
+        await note(tx, record, lead)
         if sound is not None:
             record.audio_ms, record.channels = sound.probe.duration_ms, sound.probe.channels
         if draft is not None:

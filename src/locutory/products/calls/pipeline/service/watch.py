@@ -12,6 +12,7 @@ from locutory.kernel.db import Database, Session
 from locutory.kernel.events import emit
 from locutory.kernel.jobs import Context, admin, depths, letters
 from locutory.kernel.settings import Settings
+from locutory.products.calls.leads.contract import CRM_QUEUE
 from locutory.products.calls.pipeline import alarms, queries
 from locutory.products.calls.pipeline.alarms import Alarm, Seen
 from locutory.products.calls.pipeline.config import Budgets
@@ -23,7 +24,9 @@ from locutory.products.calls.pipeline.contract import (
     AlertState,
 )
 from locutory.products.calls.pipeline.disk import StoreLook, free_share
+from locutory.products.calls.pipeline.lead_filter import LeadFilter
 from locutory.products.calls.pipeline.models import PipelineAlert
+from locutory.products.calls.pipeline.service.leads import standing
 from locutory.products.calls.pipeline.service.spending import today, uses
 from locutory.products.calls.pipeline.service.watermarks import is_stale, lag_s
 from locutory.products.calls.records.contract import Stage
@@ -105,7 +108,14 @@ async def look(session: Session, settings: Settings) -> tuple[Seen, frozenset[St
             for mark in await queries.watermarks(session)
             if is_stale(mark, now)
         },
+        lead_filter=await _lead_filter(session, configured.config.lead_filter),
+        shut=await depths.depths(session, tenant_id, [CRM_QUEUE]),
     ), frozenset(stage for use in used if use.spent for stage in use.stages)
+
+
+async def _lead_filter(session: Session, asked: LeadFilter) -> str | None:
+    found = await standing(session, asked)
+    return found.reason
 
 
 def _mended(seen: Seen, spent: frozenset[Stage], settings: Settings) -> Iterable[tuple[Stage, str]]:

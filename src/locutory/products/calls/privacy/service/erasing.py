@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from locutory.kernel.audit import audit
-from locutory.kernel.auth.contract import Access
+from locutory.kernel.auth.contract import Access, Tenant
 from locutory.kernel.clock import utc_now
 from locutory.kernel.crypto import KeyRing, Secrets, phone_hash
 from locutory.kernel.db import Database, Session
@@ -16,6 +16,10 @@ from locutory.kernel.ids import new_id
 from locutory.kernel.jobs import JobSpec, enqueue
 from locutory.kernel.paging import decode_cursor, encode_cursor, split_page
 from locutory.kernel.redact import redact
+from locutory.products.calls.leads.keeping import erase
+from locutory.products.calls.leads.keys import keys_of
+from locutory.products.calls.leads.models import CrmLead
+from locutory.products.calls.leads.queries import leads_named, leads_with
 from locutory.products.calls.privacy import queries
 from locutory.products.calls.privacy.contract import ERASE_TRACES, By, ErasureState
 from locutory.products.calls.privacy.models import Erasure
@@ -37,7 +41,7 @@ _NEWEST = "erasures"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A request that was looked up: whose calls, and which of them are held."""
+    """A request that was looked up: whose calls, which of them are held, whose leads."""
 
     id: UUID
     by: By
@@ -45,6 +49,7 @@ class Asked:
     reason: str
     plan: Plan
     held: Sequence[str]
+    leads: Sequence[UUID] = ()
 
 
 async def look_up(access: Access, data: ErasureCreate, secrets: Secrets) -> Asked:
@@ -65,6 +70,7 @@ async def look_up(access: Access, data: ErasureCreate, secrets: Secrets) -> Aske
             where, subject = CallRecord.callid == value, digest(value)
     async with access.db.read() as session:
         calls = await queries.calls_of(session, where, until=utc_now())
+        leads = await _leads(session, by, value, access.tenant, secrets)
     plan.pending = [str(call.id) for call in calls if not call.legal_hold]
     if by is By.CALLID and not calls:
         plan.gone = plan.words = [value]
@@ -75,14 +81,30 @@ async def look_up(access: Access, data: ErasureCreate, secrets: Secrets) -> Aske
         reason=redact(data.reason).text,
         plan=plan,
         held=sorted(call.callid for call in calls if call.legal_hold),
+        leads=[lead.id for lead in leads],
     )
 
 
-async def begin(tx: Session, asked: Asked, ring: KeyRing, *, actor: str) -> ErasureTaken:
-    """Write the request and its job down, and take the first calls away.
+async def _leads(
+    session: Session, by: By, value: str, tenant: Tenant, secrets: Secrets
+) -> Sequence[CrmLead]:
+    """The person as CRMs have them; a call by itself names nobody."""
+    if by is By.LEAD_ID:
+        return await leads_named(session, value)
+    keys = None
+    if by is By.PHONE:
+        keys = keys_of(value, tenant=tenant, key=secrets.phone_key)
+    return () if keys is None else await leads_with(session, [keys.full])
+
+
+async def begin(
+    tx: Session, asked: Asked, secrets: Secrets, *, tenant: Tenant, actor: str
+) -> ErasureTaken:
+    """Write the request and its job down, and take the first calls away, and the leads.
 
     Raises LegalHold, with the calls, where all are held.
     """
+    ring = secrets.ring
     if asked.held and not asked.plan.pending:
         raise LegalHold("all of these calls are under legal hold", callids=list(asked.held))
     row = Erasure(
@@ -111,6 +133,9 @@ async def begin(tx: Session, asked: Asked, ring: KeyRing, *, actor: str) -> Eras
         held=len(row.held),
     )
     await take_some(tx, asked.id, ring)
+    if asked.leads:
+        gone = await erase(tx, asked.leads, tenant=tenant, secrets=secrets)
+        add_counts(row, {"leads": gone})
     return ErasureTaken(**dict(ErasureRead.model_validate(row)), job_id=job_id)
 
 

@@ -22,6 +22,7 @@ from locutory.kernel.db import Session
 from locutory.kernel.jobs import Context, JobSpec, enqueue
 from locutory.kernel.paging import split_page
 from locutory.products.calls.findings.models import CallObjection
+from locutory.products.calls.leads.keeping import drop_unchanged
 from locutory.products.calls.pipeline.config import Retention
 from locutory.products.calls.pipeline.queries import configured
 from locutory.products.calls.privacy import queries
@@ -98,6 +99,10 @@ async def retain(ctx: Context) -> JobSpec | None:
             ctx.progress(removed.total(), 0, f"{removed[matter]} calls: {matter}")
             if portions >= _PORTIONS:
                 return JobSpec(kind=RETAIN)
+    if config.leads_days is not None:
+        before = utc_now() - timedelta(days=config.leads_days)
+        while dropped := await ctx.write(lambda tx: drop_unchanged(tx, before, limit=_CALLS)):
+            removed["leads"] += dropped
     if removed[Matter.TRANSCRIPT]:
         await purge_words(ctx.db)
     if removed.total():

@@ -188,6 +188,7 @@ async def show_call(
         call.audio = _audio(reader.tenant.slug, record)
     if reader.fixed is not None:
         call.custom, call.status_detail = {}, None  # whatever a source or an engine wrote there
+        call.lead_id = None
     return call, etag_of(record)
 
 
@@ -230,6 +231,8 @@ async def _read(
         asr_quality=record.asr_quality,
         legal_hold=record.legal_hold,
         consent=Consent(record.consent),
+        lead_id=record.lead_id,
+        lead_match=record.lead_match,
         audio_purged_at=record.audio_purged_at,
         custom=record.custom,
         created_at=record.created_at,
@@ -244,6 +247,7 @@ async def _read(
         scores=(
             scores or _scores(analysis) if analysis is not None and "scores" in include else scores
         ),
+        crm=judged.get("crm", []),
         reviews=judged.get("reviews", []),
         stages=[StageRead.model_validate(run) for run in runs],
         audio=None,

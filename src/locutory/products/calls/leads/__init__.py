@@ -1,0 +1,1 @@
+"""Leads of CRMs, as they are known here: kept encrypted, found by the numbers of calls."""
