@@ -44,7 +44,8 @@ NOON = datetime(2026, 1, 5, 12)
 SPOKEN_S = 2.0
 REST = ",".join(
     (
-        *("chores", "copies", "events", "exchange", "index", "intake", "notify", "privacy"),
+        *("chores", "copies", "crm", "events", "exchange", "index", "intake"),
+        *("leads", "notify", "privacy"),
         *("reclassify", "reindex", "reviews", "trials", "upkeep"),
     )
 )
