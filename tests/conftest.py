@@ -214,6 +214,9 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
     return f"sqlite+aiosqlite:///{path}"
 
 
+_ON_BOTH = ("architecture", "journeys", "kernel")
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """`database_url` runs on SQLite, or on PostgreSQL by DB=postgresql, or on both by mark.
 
@@ -225,7 +228,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     asked = os.environ.get("LOCUTORY_TEST_DB", "sqlite")
     folder = metafunc.definition.path.relative_to(Path(__file__).parent).parts[0]
     marked = metafunc.definition.get_closest_marker("both_databases")
-    if asked == "both" or (marked and folder != "products"):
+    if asked == "both" or (marked and folder in _ON_BOTH):
         kinds = ["sqlite", "postgresql"]
     else:
         kinds = [asked]
