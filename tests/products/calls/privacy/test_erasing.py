@@ -1,11 +1,22 @@
 """Erasing what is known of a person: at once from sight, then from every place."""
 
 import hashlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from tests.stubs.qdrant import API_KEY as QDRANT_KEY
+from tests.stubs.qdrant import QdrantStub
+from tests.stubs.vendor import Answer, served
 
+from locutory.capabilities.knowledge.api import CopyCounters, Knowledge, Outside
+from locutory.capabilities.knowledge.contract import COPIES
+from locutory.engines.vectors.registry import get_vectors
+from locutory.kernel.http.client import HttpClient
+from locutory.kernel.jobs import JobSpec, enqueue
+from locutory.kernel.settings import VectorSettings
+from locutory.kernel.telemetry.metrics import Metrics
 from locutory.products.calls.analytics.upkeep import refresh
 
 if TYPE_CHECKING:
@@ -288,3 +299,36 @@ async def test_only_administrators_erase(house: "House") -> None:
 
     assert (asked.status_code, listed.status_code) == (403, 403)
     assert await house.ids() == ["p-1"]
+
+
+async def test_an_erasure_is_done_when_the_store_of_vectors_has_forgotten_too(
+    house: "House",
+) -> None:
+    services = house.server.services
+    with served(QdrantStub()) as stub:
+        settings = VectorSettings(store="qdrant", url=stub.url, api_key=QDRANT_KEY)
+        store = get_vectors(settings, services.get(HttpClient))
+        assert store is not None
+        outside = Outside(store, CopyCounters(services.get(Metrics)))
+        services.add(Knowledge, replace(services.get(Knowledge), outside=outside))
+        for callid in ("c1", "c2"):
+            await house.hear(callid, "I would like to pay for the tractor.")
+        kernel = house.server.storage.database()
+        await kernel.write(lambda tx: enqueue(tx, JobSpec(kind=COPIES)))
+        await house.work()
+        [name] = stub.names()
+        copied = len(stub.held(name))
+        found = await house.told("POST", "/rag/{bid}/search", json={"query": "tractor"})
+
+        stub.fail("", Answer(503, {}), times=3)
+        asked = await house.erase(callid="c1")
+        begun = await house.receipt(asked)
+        await house.work()
+        done = await house.receipt(asked)
+        left = len(stub.held(name))
+
+    assert (found["vectors"], found["degraded"]) == ("qdrant", False)
+    assert sorted({hit["callid"] for hit in found["hits"]}) == ["c1", "c2"]
+    assert (begun["state"], done["state"]) == ("running", "done")
+    assert len([r for r in stub.seen if r.path.endswith("/points/delete")]) >= 2
+    assert left == copied / 2
