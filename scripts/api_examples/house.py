@@ -19,6 +19,7 @@ from locutory.app import Server, compose, create_app
 from locutory.capabilities.runtime.api import Runtime
 from locutory.cli import demo_house
 from locutory.cli.demo import FLOOR, LOGINS, SUPERVISOR
+from locutory.engines.blobs import BlobStore
 from locutory.engines.llm.places import Place
 from locutory.engines.llm.router import Router
 from locutory.engines.llm.scripted import ScriptedLLM
@@ -29,6 +30,7 @@ from locutory.kernel.jobs import Worker, housekeeping, queue
 from locutory.kernel.settings import AuthSettings, LimitSettings, Settings
 from locutory.products.calls.analytics.upkeep import refresh
 from locutory.products.calls.demo import DemoCall, manifest, path
+from locutory.products.calls.pipeline.disk import StoreLook
 from locutory.products.calls.pipeline.service.watch import watch_one
 from locutory.products.calls.records.contract import Direction
 from locutory.products.calls.sources import operator
@@ -81,7 +83,8 @@ class House:
             db = self.server.storage.database(tenant.id)
             while await refresh(db, ZoneInfo(tenant.timezone)):
                 pass
-            await watch_one(db, self.server.settings)
+            store = StoreLook(self.server.services.get(BlobStore))
+            await watch_one(db, self.server.settings, store)
 
     async def _sign_on(self) -> None:
         """Say that a worker lives, as one does that runs all the time."""
