@@ -1,6 +1,7 @@
 """Which engine hears a call, and who stands in for it."""
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ from tests.stubs.vendor import served
 from tests.stubs.whisper import WhisperStub
 
 from locutory import app
+from locutory.kernel.errors import EngineUnavailable
+from locutory.kernel.http.client import HttpClient
 from locutory.kernel.settings import (
     DatabaseSettings,
     DeepgramSettings,
@@ -92,15 +95,12 @@ async def engine_of(house: "House", callid: str) -> str:
     return str(call["transcript"]["engine"])
 
 
-async def down(house: "House", mono: bytes, america: DeepgramStub) -> None:
-    """Let Deepgram fail until it is left alone."""
-    america.fail("/v1/listen", deepgram.BROKEN, times=5)
-    for n in range(5):
-        await house.upload(f"lost-{n}", mono, None)
-        worker = house.server.worker()
-        await worker._heartbeat()
-        await worker.drain()
-    america.heal()
+def down(house: "House") -> None:
+    """Let Deepgram have failed until it is left alone; it would answer again by now."""
+    breaker = house.server.services.get(HttpClient).breaker("deepgram")
+    for _ in range(5):
+        with suppress(EngineUnavailable), breaker.guard():
+            raise EngineUnavailable("down", engine="deepgram")
 
 
 async def test_a_business_has_another_engine_than_the_server(
@@ -151,11 +151,11 @@ async def test_the_first_rule_that_fits_a_call_counts(house: "House", mono: byte
 
 
 async def test_a_provider_that_is_down_has_a_stand_in_and_the_call_says_so(
-    house: "House", mono: bytes, america: DeepgramStub
+    house: "House", mono: bytes
 ) -> None:
-    await down(house, mono, america)
     await house.configure(stt={"fallback": ["whisper"]})
     await house.upload("c-1", mono, None)
+    down(house)
     worker = house.server.worker()
     await worker._heartbeat()
     await worker.drain()
@@ -167,12 +167,10 @@ async def test_a_provider_that_is_down_has_a_stand_in_and_the_call_says_so(
     assert 'stt_fallbacks_total{answered="whisper",asked="deepgram"} 1.0' in counted
 
 
-async def test_turns_without_words_may_stand_in(
-    house: "House", mono: bytes, america: DeepgramStub
-) -> None:
-    await down(house, mono, america)
+async def test_turns_without_words_may_stand_in(house: "House", mono: bytes) -> None:
     await house.configure(stt={"fallback": ["embedded"]})
     await house.upload("c-1", mono, None)
+    down(house)
     worker = house.server.worker()
     await worker._heartbeat()
     await worker.drain()
@@ -183,12 +181,12 @@ async def test_turns_without_words_may_stand_in(
 
 
 async def test_where_no_stand_in_can_the_call_waits_for_the_first(
-    house: "House", mono: bytes, america: DeepgramStub, own: WhisperStub
+    house: "House", mono: bytes, own: WhisperStub
 ) -> None:
-    await down(house, mono, america)
     await house.configure(stt={"fallback": ["whisper"]})
     own.fail("/v1/audio/transcriptions", whisper.WRONG_KEY)
     await house.upload("c-1", mono, None)
+    down(house)
     worker = house.server.worker()
     await worker._heartbeat()
     await worker.drain()
