@@ -1,12 +1,21 @@
 """Events on their way to a broker: how fast, how late, and what it costs when nothing happens."""
 
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from benches.common import Figures, Options, Report, child, interleave, options_of, ratios
+from benches.common import (
+    REDIS_PORT,
+    Figures,
+    Options,
+    Report,
+    answers,
+    child,
+    interleave,
+    ratios,
+    run_cases,
+)
 
 RABBITMQ = "amqp://guest:guest@127.0.0.1:5672/"
 REDIS = "redis://127.0.0.1:6379/0"
@@ -20,14 +29,6 @@ broker = next(iter(producer.list_topics(timeout=10).brokers.values()))
 print(f"{broker.host}:{broker.port}", flush=True)
 sys.stdin.read()
 """
-
-
-def answers(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
-    except OSError:
-        return False
-    return True
 
 
 def run(what: str, url: str, *arguments: object) -> Figures:
@@ -50,7 +51,7 @@ def throughput(report: Report, options: Options) -> None:
     with mock_kafka() as kafka:
         places = {"redis": REDIS, "rabbitmq": RABBITMQ, "kafka": kafka}
         for name, url in places.items():
-            if name != "kafka" and not answers(6379 if name == "redis" else 5672):
+            if name != "kafka" and not answers(REDIS_PORT if name == "redis" else 5672):
                 report.skip("PL1", f"no {name} answers on this machine")
                 continue
             first, second, theirs = interleave(
@@ -71,7 +72,7 @@ def throughput(report: Report, options: Options) -> None:
 
 
 def lateness(report: Report, options: Options) -> None:
-    if not answers(6379):
+    if not answers(REDIS_PORT):
         report.skip("PL2", "no Redis at 127.0.0.1:6379")
         return
     seconds = 10 if options.full else 4
@@ -87,7 +88,7 @@ def lateness(report: Report, options: Options) -> None:
 
 
 def idle(report: Report, options: Options) -> None:
-    if not answers(6379):
+    if not answers(REDIS_PORT):
         report.skip("PL4", "no Redis at 127.0.0.1:6379")
         return
     runs = [run("resting", REDIS, "--seconds", 5) for _ in range(options.rounds)]
@@ -112,12 +113,7 @@ CASES = {"PL1": throughput, "PL2": lateness, "PL4": idle}
 
 
 def main() -> int:
-    options = options_of()
-    report = Report("bus", options)
-    for id_, case in CASES.items():
-        if options.only in (None, id_):
-            case(report, options)
-    return report.close()
+    return run_cases("bus", CASES)
 
 
 if __name__ == "__main__":

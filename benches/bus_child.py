@@ -21,8 +21,8 @@ from benches.common import Figures
 from benches.queue_child import cpu_s
 from locutory.engines.bus import get_bus
 from locutory.kernel.auth import people
+from locutory.kernel.auth.slugs import Slugs
 from locutory.kernel.bus import Bus, Message
-from locutory.kernel.bus.slugs import Slugs
 from locutory.kernel.db import Storage
 from locutory.kernel.db.migrate import migrate
 from locutory.kernel.events import Event, emit

@@ -8,16 +8,18 @@ import argparse
 import json
 import os
 import platform
+import socket
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 Figures = dict[str, Any]
 Measure = Callable[[], Figures]
+REDIS_PORT = 6379
 
 
 @dataclass
@@ -100,6 +102,9 @@ class Report:
         return 1 if self.failed else 0
 
 
+Case = Callable[[Report, Options], None]
+
+
 def options_of(argv: Sequence[str] | None = None) -> Options:
     parser = argparse.ArgumentParser()
     level = parser.add_mutually_exclusive_group()
@@ -117,6 +122,25 @@ def options_of(argv: Sequence[str] | None = None) -> Options:
         only=asked.only,
         json_path=asked.json_path,
     )
+
+
+def run_cases(bench: str, cases: Mapping[str, Case]) -> int:
+    """Run the cases that were asked for; return the exit code."""
+    options = options_of()
+    report = Report(bench, options)
+    for id_, case in cases.items():
+        if options.only in (None, id_):
+            case(report, options)
+    return report.close()
+
+
+def answers(port: int) -> bool:
+    """Whether a server of this machine takes connections there."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 def child(module: str, *arguments: object, timeout_s: float = 300) -> Figures:

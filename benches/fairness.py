@@ -2,8 +2,7 @@
 
 import sys
 
-from benches.common import Options, Report, child, options_of
-from benches.pipeline import redis_answers
+from benches.common import REDIS_PORT, Options, Report, answers, child, options_of
 
 SLOTS, STT = 50, 0.1
 
@@ -29,7 +28,7 @@ def small_behind_large(report: Report, options: Options) -> None:
 
 def behind_a_fifo(report: Report, options: Options) -> None:
     """The same calls in one queue, where the first come is the first served."""
-    if not redis_answers():
+    if not answers(REDIS_PORT):
         report.skip("PA11", "no Redis at 127.0.0.1:6379 for dramatiq")
         return
     large, small = (10_000, 100) if options.full else (2000, 20)

@@ -5,7 +5,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from benches.common import Figures, Options, Report, child, interleave, options_of, ratios
+from benches.common import (
+    Figures,
+    Options,
+    Report,
+    child,
+    interleave,
+    ratios,
+    run_cases,
+)
 from benches.serving import Served, scratch, served
 from benches.stream_clients import raise_file_limit
 
@@ -103,12 +111,7 @@ CASES = {"PI1": many_clients, "PI3": busy_stream, "PI5": returns}
 
 
 def main() -> int:
-    options = options_of()
-    report = Report("fanout", options)
-    for id_, case in CASES.items():
-        if options.only in (None, id_):
-            case(report, options)
-    return report.close()
+    return run_cases("fanout", CASES)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import shutil
-import socket
 import sys
 import tempfile
 import time
@@ -12,21 +11,24 @@ from uuid import UUID
 
 import uvloop
 
-from benches.common import Figures, Measure, Options, Report, child, interleave, options_of, ratios
+from benches.common import (
+    REDIS_PORT,
+    Figures,
+    Measure,
+    Options,
+    Report,
+    answers,
+    child,
+    interleave,
+    ratios,
+    run_cases,
+)
 from benches.queue_child import cpu_s
 from locutory.kernel.db import Session, Storage
 from locutory.kernel.db.migrate import migrate
 from locutory.kernel.jobs import JobKind, JobSpec, Registry, Worker, enqueue, queue
 
 DURABILITY = "ours syncs to disk before it answers, the peers' Redis keeps nothing on disk"
-
-
-def redis_answers() -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", 6379), timeout=1).close()
-    except OSError:
-        return False
-    return True
 
 
 def ours(calls: int, slots: int = 64, stt: float = 0.0, llm: float = 0.0) -> Figures:
@@ -45,7 +47,7 @@ def efficiency(report: Report, options: Options) -> None:
 
 
 def against_peers(report: Report, options: Options) -> None:
-    if not redis_answers():
+    if not answers(REDIS_PORT):
         report.skip("PA4", "no Redis at 127.0.0.1:6379 for taskiq and dramatiq")
         report.skip("PA6", "no Redis at 127.0.0.1:6379 for taskiq and dramatiq")
         return
@@ -76,7 +78,7 @@ def against_peers(report: Report, options: Options) -> None:
 
 
 def bulk_enqueue(report: Report, options: Options) -> None:
-    if not redis_answers():
+    if not answers(REDIS_PORT):
         report.skip("PA7", "no Redis at 127.0.0.1:6379 for dramatiq")
         return
     count = 20_000 if options.full else 4000
@@ -110,7 +112,7 @@ def idle_pickup(report: Report, options: Options) -> None:
     def mine() -> Figures:
         return child("benches.enqueue_child", "pickup", "--count", count)
 
-    if not redis_answers():
+    if not answers(REDIS_PORT):
         report.skip("PA9", "no Redis at 127.0.0.1:6379 for dramatiq")
         return
 
@@ -229,12 +231,7 @@ def main() -> int:
     if sys.argv[1:2] == ["--child-idle"]:
         print(json.dumps({"percent": uvloop.run(_idle(sys.argv[2], 10))}))
         return 0
-    options = options_of()
-    report = Report("pipeline", options)
-    for id_, case in CASES.items():
-        if options.only in (None, id_):
-            case(report, options)
-    return report.close()
+    return run_cases("pipeline", CASES)
 
 
 if __name__ == "__main__":

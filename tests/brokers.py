@@ -14,8 +14,8 @@ import aio_pika
 import pytest
 import redis
 
-from locutory.engines.bus.rabbitmq import DEAD_LETTERS, EVENTS
-from locutory.kernel.bus.contract import DEAD
+from locutory.engines.bus.rabbitmq import DEAD_LETTERS
+from locutory.kernel.bus.contract import DEAD, EVENTS
 
 RABBITMQ = "amqp://guest:guest@127.0.0.1:5672/"
 REDIS = "redis://127.0.0.1:6379/0"
@@ -40,6 +40,10 @@ class MockKafka:
         self._process = process
         assert process.stdout is not None
         self.url = f"kafka://{process.stdout.readline().strip()}"
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     def ensure(self, *topics: str) -> None:
         assert self._process.stdin is not None

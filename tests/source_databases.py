@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -16,6 +17,11 @@ from uuid import uuid4
 import psycopg
 import pymysql
 import pytest
+
+from locutory.app import compose
+from locutory.kernel.settings import DatabaseSettings, IntakeSettings, Settings
+from locutory.products.calls.sources import keeping, operator
+from locutory.products.calls.sources.source_schemas import SourceCreate
 
 HISTORY = "7417_callhistory"
 PASSWORD = "pl4nted-Secret'\"\\ÿ€"
@@ -160,3 +166,29 @@ def source(request: pytest.FixtureRequest) -> SourceServer:
     """Each kind in turn."""
     made: SourceServer = request.getfixturevalue(f"{request.param}_source")
     return made
+
+
+async def make_source(
+    folder: Path, url: str, server: SourceServer, mapping: dict[str, str], **more: Any
+) -> None:
+    """Make the business `demo`, and its source: this server, read each second."""
+    settings = Settings(
+        data_dir=folder / "data",
+        database=DatabaseSettings(url=url),
+        intake=IntakeSettings(database_hosts=(f"{server.host}:{server.port}",)),
+    )
+    wanted = SourceCreate.model_validate(
+        {
+            "name": "History",
+            "kind": server.kind,
+            "connection": server.connection,
+            "mapping": mapping,
+            "poll_interval_s": 1,
+            **more,
+        }
+    )
+    async with compose(settings).running(work=False) as made:
+        business = await operator.business(made.storage, "demo")
+        db = made.storage.database(business.tenant.id)
+        told = {"tenant": business.tenant, "secrets": made.secrets}
+        await db.write(lambda tx: keeping.create(tx, wanted, actor="test", **told))

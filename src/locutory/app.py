@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
-from fastapi import FastAPI, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.routing import iter_route_contexts
 from prometheus_client import Counter
 from sqlalchemy import select
@@ -51,7 +51,8 @@ from locutory.kernel.realtime import Hub
 from locutory.kernel.scratch import sweep
 from locutory.kernel.services import Services
 from locutory.kernel.settings import Settings
-from locutory.kernel.telemetry.health import Check, HealthChecks, health_router
+from locutory.kernel.telemetry.health import Check, HealthChecks
+from locutory.kernel.telemetry.health import router as health_router
 from locutory.kernel.telemetry.metrics import CONTENT_TYPE, Metrics
 from locutory.kernel.telemetry.middleware import TelemetryMiddleware
 from locutory.kernel.telemetry.tracing import Tracing, tracing_of
@@ -303,6 +304,34 @@ def _blobs_check(server: Server) -> Check:
     return check
 
 
+class Scrape:
+    """What `/metrics` shows: figures that are counted as they happen, and those read for it."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._queue_depth = QueueDepth(server.metrics)
+        self._pipeline = PipelineGauges(server.metrics, server.settings)
+        self._businesses = BusinessGauges(server.metrics, server.storage)
+
+    async def render(self) -> bytes:
+        """Prometheus' text form."""
+        async with self._server.storage.read(None) as session:
+            await self._queue_depth.refresh(session)
+            await self._pipeline.refresh(session)
+        await self._businesses.refresh()
+        return self._server.metrics.render()
+
+
+metrics_router = APIRouter(tags=["health"])
+
+
+@metrics_router.get("/metrics", response_class=Response, responses=answers_with("text/plain"))
+async def metrics(request: Request) -> Response:
+    """Everything that is counted, in Prometheus' text form."""
+    scrape: Scrape = request.app.state.scrape
+    return Response(await scrape.render(), media_type=CONTENT_TYPE)
+
+
 def create_app(server: Server, *, work: bool = True) -> FastAPI:
     """The ASGI app of a composed server."""
 
@@ -345,30 +374,15 @@ def create_app(server: Server, *, work: bool = True) -> FastAPI:
     for module in server.modules:
         for name, check in module.checks.items():
             checks.add(f"{module.name}.{name}", check, gates_ready=False)
-    app.include_router(health_router(checks))
+    app.state.health = checks
+    app.include_router(health_router)
     app.include_router(auth_routes.router)
     for module in server.modules:
         if module.router is not None:
             app.include_router(module.router)
 
-    queue_depth = QueueDepth(server.metrics)
-    pipeline = PipelineGauges(server.metrics, server.settings)
-    businesses = BusinessGauges(server.metrics, server.storage)
-
-    @app.get(
-        "/metrics",
-        tags=["health"],
-        response_class=Response,
-        responses=answers_with("text/plain"),
-    )
-    async def metrics() -> Response:
-        """Everything that is counted, in Prometheus' text form."""
-        async with server.storage.read(None) as session:
-            await queue_depth.refresh(session)
-            await pipeline.refresh(session)
-        await businesses.refresh()
-        return Response(server.metrics.render(), media_type=CONTENT_TYPE)
-
+    app.state.scrape = Scrape(server)
+    app.include_router(metrics_router)
     reference.install(app)
     return app
 

@@ -5,8 +5,7 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from benches.common import Options, Report, child, ratios
-from benches.pipeline import redis_answers
+from benches.common import REDIS_PORT, Options, Report, answers, child, ratios
 
 from benches import agents, fanout, footprint, limits, reads, serving, webhook
 from benches import all as every
@@ -123,7 +122,7 @@ def test_every_job_of_an_idle_queue_is_picked_up() -> None:
     assert 0 < run["p50_ms"] <= run["p99_ms"]
 
 
-@pytest.mark.skipif(not redis_answers(), reason="no Redis")
+@pytest.mark.skipif(not answers(REDIS_PORT), reason="no Redis")
 def test_the_reference_queue_serves_who_came_first() -> None:
     assert child("benches.peers.dramatiq_queue", "bulk", "--count", 20)["lost"] == 0
     assert child("benches.peers.dramatiq_queue", "pickup", "--count", 5)["picked"] == 5

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -74,6 +75,7 @@ class Forker:
     """Starts commands without loading the program for each."""
 
     def __init__(self, folder: Path) -> None:
+        self._started: list[Process] = []
         env = {k: v for k, v in os.environ.items() if not k.startswith("LOCUTORY_")}
         self._child = subprocess.Popen(
             [sys.executable, CHILD],
@@ -92,7 +94,17 @@ class Forker:
         return json.loads(self._child.stdout.readline())
 
     def start(self, *run: str, env: dict[str, str], log: Path) -> Process:
-        return Process(self, self.ask({"run": run, "env": env, "log": str(log)}), log)
+        process = Process(self, self.ask({"run": run, "env": env, "log": str(log)}), log)
+        self._started.append(process)
+        return process
+
+    def end_all(self) -> None:
+        """Kill what a test left running: it would go on working in the next test's database."""
+        for process in self._started:
+            if not process.ended():
+                process.send(signal.SIGKILL)
+                process.end()
+        self._started.clear()
 
     def run(self, *run: str, env: dict[str, str], folder: Path) -> Ran:
         """Run a command in a folder to its end."""
@@ -109,10 +121,16 @@ class Forker:
 
 
 @pytest.fixture(scope="session")
-def forker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forker]:
+def one_forker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forker]:
     forker = Forker(tmp_path_factory.mktemp("forker"))
     yield forker
     forker.close()
+
+
+@pytest.fixture
+def forker(one_forker: Forker) -> Iterator[Forker]:
+    yield one_forker
+    one_forker.end_all()
 
 
 @dataclass(slots=True)
@@ -125,17 +143,18 @@ class Outside:
 
     def answer(self, body: dict[str, Any]) -> dict[str, Any]:
         self.asked.append(json.dumps(body["messages"]))
-        schema = body["response_format"]["json_schema"]["schema"]
-        return {
-            "model": "stub",
-            "choices": [
-                {
-                    "message": {"role": "assistant", "content": json.dumps(example(schema))},
-                    "finish_reason": "stop",
-                }
-            ],
-            "usage": {"prompt_tokens": 1, "completion_tokens": 1},
-        }
+        return completion(body)
+
+
+def completion(body: dict[str, Any]) -> dict[str, Any]:
+    """An OpenAI answer: the plainest value of the schema that was asked for."""
+    schema = body["response_format"]["json_schema"]["schema"]
+    message = {"role": "assistant", "content": json.dumps(example(schema))}
+    return {
+        "model": "stub",
+        "choices": [{"message": message, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 1, "completion_tokens": 1},
+    }
 
 
 def example(schema: dict[str, Any]) -> Any:

@@ -22,20 +22,16 @@ import pytest
 import soundfile
 from sqlalchemy import Engine, create_engine, func, select, text
 from tests.brokers import RABBITMQ, forget_rabbitmq, need_rabbitmq, new_prefix
-from tests.journeys.conftest import example, wait_until
-from tests.source_databases import HISTORY, SourceServer, mysql_source
+from tests.journeys.conftest import completion, wait_until
+from tests.source_databases import HISTORY, SourceServer, make_source, mysql_source
 from tests.stubs.sarvam import BROKEN, KEY, SLOW_DOWN, SarvamStub
 from tests.stubs.vendor import Answer, Request, VendorStub, served
 
-from locutory.app import compose
-from locutory.engines.bus.rabbitmq import EVENTS
+from locutory.kernel.bus.contract import EVENTS
 from locutory.kernel.jobs.models import Job
-from locutory.kernel.settings import DatabaseSettings, IntakeSettings, Settings
 from locutory.products.calls.demo import manifest, path
 from locutory.products.calls.pipeline.models import SpeechJob
 from locutory.products.calls.records.models import CallAnalysis, CallRecord, CallTranscript
-from locutory.products.calls.sources import keeping, operator
-from locutory.products.calls.sources.source_schemas import SourceCreate
 
 if TYPE_CHECKING:
     from tests.journeys.conftest import Forker, Process
@@ -98,15 +94,7 @@ class MoodyModel(VendorStub):
             return self.moody.mood(lambda: self.handle(request))
 
     def handle(self, request: Request) -> Answer:
-        schema = request.json()["response_format"]["json_schema"]["schema"]
-        message = {"role": "assistant", "content": json.dumps(example(schema))}
-        return Answer(
-            body={
-                "model": "stub",
-                "choices": [{"message": message, "finish_reason": "stop"}],
-                "usage": {"prompt_tokens": 1, "completion_tokens": 1},
-            }
-        )
+        return Answer(body=completion(request.json()))
 
 
 class Recordings(VendorStub):
@@ -167,27 +155,9 @@ class Plant:
 
     async def connect(self) -> None:
         """Make the business, and tell it of its source."""
-        settings = Settings(
-            data_dir=self.folder / "data",
-            database=DatabaseSettings(url=self.url),
-            intake=IntakeSettings(database_hosts=(self.hosts,)),
-        )
         mapping = {"table": HISTORY, "row_id": "id", "callid": "callid", "audio_url": "filename"}
         mapping |= {"updated_at": "updated_at", "started_at": "starttime", "ended_at": "endtime"}
-        wanted = SourceCreate.model_validate(
-            {
-                "name": "History",
-                "kind": self.source.kind,
-                "connection": self.source.connection,
-                "mapping": mapping,
-                "poll_interval_s": 1,
-            }
-        )
-        async with compose(settings).running(work=False) as server:
-            business = await operator.business(server.storage, "demo")
-            db = server.storage.database(business.tenant.id)
-            told = {"tenant": business.tenant, "secrets": server.secrets}
-            await db.write(lambda tx: keeping.create(tx, wanted, actor="test", **told))
+        await make_source(self.folder, self.url, self.source, mapping)
 
     def start(self, *run: str, **settings: str) -> "Process":
         env = {

@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import Engine, create_engine, select
-from tests.source_databases import HISTORY, SourceServer, mysql_source, postgresql_source, source
+from tests.source_databases import (
+    HISTORY,
+    SourceServer,
+    make_source,
+    mysql_source,
+    postgresql_source,
+    source,
+)
 
-from locutory.app import compose
 from locutory.kernel.jobs.models import Job
-from locutory.kernel.settings import DatabaseSettings, IntakeSettings, Settings
 from locutory.products.calls.pipeline.models import SyncWatermark
 from locutory.products.calls.records.models import CallRecord
-from locutory.products.calls.sources import keeping, operator
-from locutory.products.calls.sources.source_schemas import SourceCreate
 
 if TYPE_CHECKING:
     from tests.journeys.conftest import Forker, Process
@@ -48,29 +51,9 @@ class Reading:
 
     async def connect(self) -> None:
         """Make the business and its source."""
-        hosts = (f"{self._server.host}:{self._server.port}",)
-        settings = Settings(
-            data_dir=self.folder / "data",
-            database=DatabaseSettings(url=self.url),
-            intake=IntakeSettings(database_hosts=hosts),
-        )
         columns = {"table": HISTORY, "row_id": "id", "callid": "callid"}
         columns |= {"updated_at": "updated_at", "started_at": "starttime"}
-        wanted = SourceCreate.model_validate(
-            {
-                "name": "History",
-                "kind": self._server.kind,
-                "connection": self._server.connection,
-                "mapping": columns,
-                "batch_size": BATCH,
-                "poll_interval_s": 1,
-            }
-        )
-        async with compose(settings).running(work=False) as server:
-            business = await operator.business(server.storage, "demo")
-            db = server.storage.database(business.tenant.id)
-            told = {"tenant": business.tenant, "secrets": server.secrets}
-            await db.write(lambda tx: keeping.create(tx, wanted, actor="test", **told))
+        await make_source(self.folder, self.url, self._server, columns, batch_size=BATCH)
 
     def work(self, **settings: str) -> "Process":
         self._processes += 1

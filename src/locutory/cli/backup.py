@@ -31,7 +31,7 @@ from locutory.kernel.clock import utc_now
 from locutory.kernel.crypto import FILE_NAME, Aad, load_or_create_secrets
 from locutory.kernel.db import migrate as schema
 from locutory.kernel.db.dialect import is_sqlite
-from locutory.kernel.errors import ConfigError, InputError, StorageUnavailableError
+from locutory.kernel.errors import ConfigError, InputError, StorageUnavailableError, first_line
 from locutory.kernel.settings import Settings
 
 PROOF = Aad("", "backup", "manifest", "proof")
@@ -95,7 +95,7 @@ def _revision(settings: Settings, url: str) -> str:
     try:
         found = schema.current(url)
     except Exception as error:
-        raise StorageUnavailableError(str(error).splitlines()[0]) from error
+        raise StorageUnavailableError(first_line(error)) from error
     if found is None:
         raise InputError("the database is empty", code="NOTHING_TO_BACK_UP")
     return found

@@ -26,7 +26,7 @@ from locutory.kernel.db import Session, Storage
 from locutory.kernel.db import migrate as schema
 from locutory.kernel.db.base import table_of
 from locutory.kernel.db.dialect import is_sqlite
-from locutory.kernel.errors import ConfigError, LocutoryError
+from locutory.kernel.errors import ConfigError, LocutoryError, first_line
 from locutory.kernel.http.client import HttpClient
 from locutory.kernel.ids import new_id
 from locutory.kernel.jobs.depths import served_queues, unserved
@@ -66,7 +66,7 @@ def of_machine(settings: Settings) -> Iterator[Finding]:
     try:
         load_or_create_secrets(settings.data_dir, settings)
     except (LocutoryError, OSError) as error:
-        yield Finding("keys", State.MUST_FIX, _first_line(error), "LOCUTORY_CRYPTO__KEYS")
+        yield Finding("keys", State.MUST_FIX, first_line(error), "LOCUTORY_CRYPTO__KEYS")
     else:
         given = settings.crypto.keys is not None
         yield Finding("keys", State.OK, "from the setting" if given else "in secrets.json")
@@ -147,7 +147,7 @@ async def of_database(settings: Settings) -> list[Finding]:
     try:
         revision = await asyncio.to_thread(schema.current, url)
     except Exception as error:  # drivers have many ways to say no
-        words = _first_line(error)
+        words = first_line(error)
         return [Finding("database", State.MUST_FIX, words, "LOCUTORY_DATABASE__URL")]
     kind = "SQLite" if is_sqlite(url) else "PostgreSQL"
     if revision != schema.head():
@@ -316,8 +316,3 @@ def _model(settings: Settings) -> Finding:
         return Finding(part, State.DEGRADED, "rules answer: locutory-rules/1", mend)
     chain = ", ".join(f"{place.name}/{place.default_model}" for place in model.router.places)
     return Finding(part, State.OK, chain)
-
-
-def _first_line(error: Exception) -> str:
-    said = error.detail if isinstance(error, LocutoryError) else str(error)
-    return (said.strip() or type(error).__name__).splitlines()[0]

@@ -3,7 +3,6 @@
 import asyncio
 import secrets
 import signal
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -18,6 +17,7 @@ from locutory.kernel.auth import queries as auth_queries
 from locutory.kernel.auth.contract import Tenant
 from locutory.kernel.db import Session
 from locutory.kernel.settings import Settings
+from locutory.kernel.signals import pause
 from locutory.products.calls.demo import DemoBusiness, DemoCall, manifest, path
 from locutory.products.calls.records import service as records
 from locutory.products.calls.records.contract import Direction
@@ -223,8 +223,7 @@ async def _watch(
                 if await records.settled(db, call.callid):
                     left.discard(call)
                     progress.advance(tasks[call.bid])
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), _LOOK_S)
+            await pause(stop, _LOOK_S)
     for bid, tenant in tenants.items():
         counts = await records.status_counts(server.storage.database(tenant.id))
         words = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))

@@ -3,7 +3,6 @@
 import asyncio
 import signal
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from locutory.kernel.db import Database
 from locutory.kernel.errors import LocutoryError
 from locutory.kernel.jobs.depths import served_queues
 from locutory.kernel.settings import Settings
+from locutory.kernel.signals import pause
 from locutory.products.calls.records import service as records
 from locutory.products.calls.records.contract import Consent, Stage
 from locutory.products.calls.records.schemas import CallRead
@@ -106,8 +106,7 @@ async def work_if_nobody_does(server: Server, stop: asyncio.Event, needed: set[A
         if not needed <= served:
             await server.worker().run(stop)
             return
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), server.settings.jobs.heartbeat_s)
+        await pause(stop, server.settings.jobs.heartbeat_s)
 
 
 async def _watch(db: Database, left: set[str], stop: asyncio.Event, console: Console) -> None:
@@ -126,8 +125,7 @@ async def _watch(db: Database, left: set[str], stop: asyncio.Event, console: Con
                     progress.advance(task)
                     if not console.is_terminal:
                         console.print(f"{callid} has ended")
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), _LOOK_S)
+            await pause(stop, _LOOK_S)
 
 
 async def _row(db: Database, callid: str) -> dict[str, Any]:

@@ -42,6 +42,7 @@ from locutory.kernel.errors import (
     ConflictError,
     InputError,
     StorageUnavailableError,
+    first_line,
 )
 from locutory.kernel.settings import Settings
 
@@ -169,7 +170,7 @@ def _holds_data(place: _Place, *, recordings: bool) -> bool:
         with engine.connect() as connection:
             return bool(inspect(connection).get_table_names())
     except SQLAlchemyError as error:
-        raise StorageUnavailableError(str(error).splitlines()[0]) from error
+        raise StorageUnavailableError(first_line(error)) from error
     finally:
         engine.dispose()
 

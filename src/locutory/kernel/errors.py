@@ -47,6 +47,12 @@ class LocutoryError(Exception):
         super().__init__(self.detail)
 
 
+def first_line(error: BaseException) -> str:
+    """What it says in one line; drivers write pages."""
+    said = error.detail if isinstance(error, LocutoryError) else str(error)
+    return (said.strip() or type(error).__name__).splitlines()[0]
+
+
 class NotFoundError(LocutoryError):
     """There is no such thing here."""
 

@@ -1,8 +1,9 @@
 """In-process wake-ups: a name is notified, its listeners' events are set. Never carries data."""
 
 import asyncio
+import contextlib
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 
 class Signals:
@@ -28,3 +29,30 @@ class Signals:
         for name in names:
             for event in self._listeners.get(name, ()):
                 event.set()
+
+    @contextlib.contextmanager
+    def woken(self, stop: asyncio.Event, *names: str) -> Iterator[asyncio.Event]:
+        """For a task that works until `stop`: an event set by each of the names, and by `stop`."""
+        wake = self.listen(*names)
+        try:
+            with set_also_by(stop, wake):
+                yield wake
+        finally:
+            self.forget(wake)
+
+
+@contextlib.contextmanager
+def set_also_by(stop: asyncio.Event, wake: asyncio.Event) -> Iterator[None]:
+    """While inside, `wake` is set when `stop` is: who waits for the one sees the other."""
+    stopper = asyncio.create_task(stop.wait())
+    stopper.add_done_callback(lambda _: wake.set())
+    try:
+        yield
+    finally:
+        stopper.cancel()
+
+
+async def pause(event: asyncio.Event, seconds: float) -> None:
+    """Until the event is set, `seconds` at most."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)

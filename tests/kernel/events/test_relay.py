@@ -12,8 +12,8 @@ from tests.brokers import REDIS, forget_redis, need_redis, new_prefix
 
 from locutory.engines.bus import get_bus
 from locutory.kernel.auth import people
+from locutory.kernel.auth.slugs import Slugs
 from locutory.kernel.bus import Bus, BusUnavailable
-from locutory.kernel.bus.slugs import Slugs
 from locutory.kernel.db import Database, Storage
 from locutory.kernel.events import Event, emit
 from locutory.kernel.events import relay as relaying

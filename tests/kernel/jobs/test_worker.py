@@ -154,6 +154,29 @@ async def test_a_worker_past_its_lease_cannot_write(storage: Storage) -> None:
     assert await states(storage) == {"running": 1}
 
 
+async def test_a_late_heartbeat_keeps_what_nobody_else_has_taken(storage: Storage) -> None:
+    """A worker that the machine left too little time must not begin its own work again."""
+    runs: list[int] = []
+
+    async def slow(ctx: Context) -> None:
+        runs.append(ctx.job.token)
+
+        async def expire(tx: Session) -> None:
+            await tx.execute(text("UPDATE kernel_job SET lease_until_ms = 1"))
+
+        await storage.database().write(expire)
+        await worker._heartbeat()
+        await worker._house()
+
+    worker = worker_of(storage, JobKind(kind="slow", queue="q", handler=slow))
+    await put(storage, JobSpec(kind="slow"))
+
+    await worker.drain()
+
+    assert runs == [1]
+    assert await states(storage) == {"done": 1}
+
+
 async def test_every_tenant_gets_its_turn(storage: Storage) -> None:
     order: list[UUID] = []
 

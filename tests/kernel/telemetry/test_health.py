@@ -6,7 +6,7 @@ import pytest
 from fastapi import FastAPI
 
 from locutory.kernel.errors import StorageUnavailableError
-from locutory.kernel.telemetry.health import HealthChecks, health_router
+from locutory.kernel.telemetry.health import HealthChecks, router
 
 
 @pytest.fixture
@@ -17,7 +17,8 @@ def checks() -> HealthChecks:
 @pytest.fixture
 async def client(checks: HealthChecks) -> AsyncIterator[httpx2.AsyncClient]:
     app = FastAPI()
-    app.include_router(health_router(checks))
+    app.state.health = checks
+    app.include_router(router)
     transport = httpx2.ASGITransport(app=app)
     async with httpx2.AsyncClient(transport=transport, base_url="http://test") as http:
         yield http

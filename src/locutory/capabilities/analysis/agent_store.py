@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 
 from locutory.capabilities.analysis.configs import (
     LIBRARY,
@@ -35,13 +35,14 @@ from locutory.capabilities.analysis.models import AnalysisAgent, AnalysisAgentVe
 from locutory.kernel.audit import audit
 from locutory.kernel.clock import utc_now
 from locutory.kernel.db import Session
+from locutory.kernel.db.locks import hold
 from locutory.kernel.preconditions import ALWAYS, Precondition
 
 AGENTS_CHANGED = "analysis.agents"
 """The signal after each change."""
 
 _A, _V = AnalysisAgent, AnalysisAgentVersion
-_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
+_ONE_WRITER = "agents"  # of a tenant at a time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +134,7 @@ async def drafted_set(session: Session) -> list[AgentSpec]:
 
 async def create_agent(tx: Session, spec: AgentSpec, *, enabled: bool, by: By) -> StoredAgent:
     """Write the first version of an agent, a draft. Raises AgentExists, AgentInvalid."""
-    await _lock(tx)
+    await hold(tx, _ONE_WRITER)
     if spec.key in LIBRARY or await _find_head(tx, spec.key) is not None:
         raise AgentExists
     own = await tx.scalar(select(func.count()).select_from(_A).where(_A.archived.is_(False)))
@@ -270,7 +271,7 @@ def _check_set(specs: Sequence[AgentSpec]) -> None:
 
 async def _own_head(tx: Session, key: str, by: By) -> AnalysisAgent:
     """The agent's row, made for a library agent that is touched for the first time."""
-    await _lock(tx)
+    await hold(tx, _ONE_WRITER)
     head = await _find_head(tx, key)
     if not by.expected.holds((await get_agent(tx, key)).etag):
         raise AgentChanged
@@ -285,14 +286,6 @@ async def _own_head(tx: Session, key: str, by: By) -> AnalysisAgent:
 async def _note(tx: Session, action: str, head: AnalysisAgent, by: By, **detail: Any) -> None:
     await audit(tx, actor=by.actor, action=action, object=head.key, **detail)
     tx.signal(AGENTS_CHANGED)
-
-
-async def _lock(tx: Session) -> None:
-    """One writer of a tenant's agents at a time; SQLite has one writer anyway."""
-    if tx.get_bind().dialect.name == "postgresql":
-        await tx.execute(
-            _LOCK, {"name": f"agents:{tx.tenant_id}"}, execution_options={"fenced": True}
-        )
 
 
 # --- rows -------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,10 +22,11 @@ from locutory.capabilities.analysis.contract import (
     GradingMode,
     OnFailure,
     Rule,
+    RuleAnswer,
     Trace,
 )
 from locutory.capabilities.analysis.dag import in_order
-from locutory.capabilities.analysis.evidence import verify
+from locutory.capabilities.analysis.evidence import Checked, verify
 from locutory.capabilities.analysis.memo import Memo, content_of, memo_key
 from locutory.capabilities.analysis.prompts import DATA_RULE, prompt_variables, render
 from locutory.capabilities.analysis.templates import template_of
@@ -44,6 +46,8 @@ from locutory.kernel.redact import Redactor
 _LATIN_CHARS_PER_TOKEN = 3.0
 _OTHER_CHARS_PER_TOKEN = 1.5
 _WINDOW_RESERVE = 0.1
+# beside the loop, so that leases and listeners do not wait for it; one, so that it takes a turn
+_RULES_THREAD = ThreadPoolExecutor(1, thread_name_prefix="rules")
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,9 +192,9 @@ class AgentRunner:
 
     async def _judge(self, spec: AgentSpec, case: Case, run: _Run) -> AgentResult:
         if spec.kind is not AgentKind.LLM:
-            return self._by_rule(spec, case)
+            return await self._by_rule(spec, case)
         if self.llm is None:
-            ruled = self._by_rule(spec, case)
+            ruled = await self._by_rule(spec, case)
             return replace(ruled, trace=_trace(spec, case)) if run.traced else ruled
         first: EngineError | None = None
         for model in (spec.model, *spec.fallback):
@@ -204,26 +208,31 @@ class AgentRunner:
             result = self._finished(spec, case, asked, cached=not leads, instead_of=first)
             return replace(result, trace=_trace(spec, case, asked.raw)) if run.traced else result
         assert first is not None
-        result = self._after_failure(spec, case, first)
+        result = await self._after_failure(spec, case, first)
         if not run.traced:
             return result
         wrote = first if isinstance(first, Unusable) else Unusable((), (), engine=self.llm.name)
         return replace(result, trace=_trace(spec, case, wrote.raw, wrote.faults))
 
-    def _after_failure(self, spec: AgentSpec, case: Case, error: EngineError) -> AgentResult:
+    async def _after_failure(self, spec: AgentSpec, case: Case, error: EngineError) -> AgentResult:
         if spec.on_failure is OnFailure.SKIP:
             return _without_answer(spec, f"skipped: {error.error_code}")
         if spec.on_failure is OnFailure.FAIL or spec.key not in self.rules:
             return replace(_without_answer(spec, error.error_code), failure=error)
-        ruled = self._by_rule(spec, case, degraded=True)
+        ruled = await self._by_rule(spec, case, degraded=True)
         return replace(ruled, error=error.error_code, failure=error)
 
-    def _by_rule(self, spec: AgentSpec, case: Case, *, degraded: bool = False) -> AgentResult:
+    async def _by_rule(self, spec: AgentSpec, case: Case, *, degraded: bool = False) -> AgentResult:
         rule = self.rules.get(spec.key)
         if rule is None:
             return _without_answer(spec, "skipped: no_engine")
-        answer = rule(case)
-        checked = verify(answer.result, _result_schema(spec), case.transcript)
+
+        def judged() -> tuple[RuleAnswer, Checked]:
+            answer = rule(case)
+            return answer, verify(answer.result, _result_schema(spec), case.transcript)
+
+        loop = asyncio.get_running_loop()
+        answer, checked = await loop.run_in_executor(_RULES_THREAD, judged)
         evidence = checked.evidence + answer.evidence
         source = Source.METRIC if spec.kind is AgentKind.METRIC else Source.RULES
         return AgentResult(

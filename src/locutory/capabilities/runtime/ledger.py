@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import defaultdict, deque
-from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -17,6 +16,7 @@ from locutory.kernel.db import Session, Storage
 from locutory.kernel.db.base import table_of
 from locutory.kernel.errors import LocutoryError
 from locutory.kernel.ids import new_id
+from locutory.kernel.signals import pause
 from locutory.kernel.telemetry.logs import correlation_id, get_logger
 from locutory.kernel.telemetry.metrics import Metrics
 
@@ -106,8 +106,7 @@ class Ledger:
     async def run(self, stop: asyncio.Event) -> None:
         """Flush until stopped, and then once more."""
         while not stop.is_set():
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), FLUSH_S)
+            await pause(stop, FLUSH_S)
             if self._waiting:
                 await self.flush()
 

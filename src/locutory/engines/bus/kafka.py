@@ -4,16 +4,14 @@ import asyncio
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 
-from locutory.kernel.bus.contract import DEAD, BusUnavailable, Heard, Message
+from locutory.kernel.bus.contract import DEAD, EVENTS, GROUP, BusUnavailable, Heard, Message
 
 T = TypeVar("T")
 
-EVENTS: Final = "locutory.events"
-GROUP: Final = "locutory"
 _COUNT = 200
 _LOOK_S = 0.2  # how soon a listener sees that it shall end
 _WAIT_S = 10.0

@@ -15,9 +15,9 @@ from aio_pika.abc import (
 )
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS, AMQPError, DeliveryError
 
-from locutory.kernel.bus.contract import DEAD, BusUnavailable, Heard, Message
+from locutory.kernel.bus.contract import DEAD, EVENTS, BusUnavailable, Heard, Message
+from locutory.kernel.errors import first_line
 
-EVENTS: Final = "locutory.events"
 DEAD_LETTERS: Final = "locutory.dead"
 _MOST = 100_000  # messages in a queue; beyond, new ones are refused and old dead letters go
 _PREFETCH = 200
@@ -94,9 +94,9 @@ class RabbitMq:
         raise BusUnavailable("the broker closed the connection")
 
     async def check(self) -> None:
-        """Open the channel if it is not open."""
+        """Ask for something that changes nothing: an open channel may have a silent broker."""
         async with self._bounded():
-            await self._open()
+            await (await self._open()).set_qos()
 
     async def close(self) -> None:
         """Close the publishing connection."""
@@ -183,5 +183,4 @@ async def _publish(
 
 
 def _unavailable(error: BaseException) -> BusUnavailable:
-    words = str(error).splitlines()
-    return BusUnavailable(f"RabbitMQ: {words[0] if words else type(error).__name__}")
+    return BusUnavailable(f"RabbitMQ: {first_line(error)}")

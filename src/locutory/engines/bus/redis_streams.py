@@ -4,16 +4,15 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any
 
 import redis.asyncio as redis
 from redis.exceptions import RedisError, ResponseError
 
-from locutory.kernel.bus.contract import DEAD, BusUnavailable, Heard, Message
+from locutory.kernel.bus.contract import DEAD, EVENTS, GROUP, BusUnavailable, Heard, Message
+from locutory.kernel.errors import first_line
 from locutory.kernel.ids import new_id
 
-EVENTS: Final = "locutory.events"
-GROUP: Final = "locutory"
 _MOST = 100_000  # entries of a stream; older ones go
 _COUNT = 200
 _BLOCK_S = 5.0
@@ -79,14 +78,15 @@ class RedisStreams:
                 pipe.xadd(stream, fields, maxlen=_MOST, approximate=True)
             await pipe.execute()
 
-    async def _pass_on(self, client: Any, topic: str, entries: Entries, heard: Heard) -> None:
+    async def _pass_on(self, client: Any, stream: str, entries: Entries, heard: Heard) -> None:
+        topic = stream.removeprefix(self._prefix)
         async with client.pipeline(transaction=False) as pipe:
             for id_, fields in entries:
                 try:
                     heard(topic, fields.get(b"body", b""))
                 except ValueError:
-                    pipe.xadd(topic + DEAD, fields, maxlen=_MOST, approximate=True)
-                pipe.xdel(topic, id_)
+                    pipe.xadd(stream + DEAD, fields, maxlen=_MOST, approximate=True)
+                pipe.xdel(stream, id_)
             await pipe.execute()
 
     def _connect(self, wait_s: float) -> "redis.Redis":
@@ -99,9 +99,9 @@ def _fields(message: Message) -> dict[Any, Any]:
     return {"id": message.id, "key": message.key, "body": message.body}
 
 
-async def _ensure_group(client: Any, topic: str) -> None:
+async def _ensure_group(client: Any, stream: str) -> None:
     try:
-        await client.xgroup_create(topic, GROUP, id="0", mkstream=True)
+        await client.xgroup_create(stream, GROUP, id="0", mkstream=True)
     except ResponseError as error:
         if not str(error).startswith("BUSYGROUP"):
             raise
@@ -112,6 +112,4 @@ async def _told() -> AsyncIterator[None]:
     try:
         yield
     except _FAILURES as error:
-        words = str(error).splitlines()
-        what = words[0] if words else type(error).__name__
-        raise BusUnavailable(f"Redis: {what}") from error
+        raise BusUnavailable(f"Redis: {first_line(error)}") from error

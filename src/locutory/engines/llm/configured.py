@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -21,6 +20,7 @@ from locutory.engines.llm.scrubbing import ScrubbedLLM, Scrubber
 from locutory.kernel.errors import ConfigError
 from locutory.kernel.http.breaker import BreakerRule
 from locutory.kernel.http.client import HttpClient
+from locutory.kernel.signals import pause
 from locutory.kernel.telemetry.logs import get_logger
 
 LOOK_EVERY_S: Final = 2.0
@@ -228,10 +228,8 @@ class ConfiguredLLM:
     async def run(self, stop: asyncio.Event) -> None:
         """Look every two seconds until stopped."""
         while not stop.is_set():
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), LOOK_EVERY_S)
-                return
             await self.look()
+            await pause(stop, LOOK_EVERY_S)
 
     def _stamp(self) -> tuple[int, int, int] | None:
         try:

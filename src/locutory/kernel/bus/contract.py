@@ -13,6 +13,10 @@ from locutory.kernel.errors import ErrorClass, LocutoryError
 
 DEAD = ".dlq"
 """What is appended to a topic's name to name the topic of its dead letters."""
+EVENTS = "locutory.events"
+"""The log of events, as brokers call it."""
+GROUP = "locutory"
+"""The group of listeners, for brokers that give one of a group each message."""
 
 
 class BusUnavailable(LocutoryError):

@@ -5,8 +5,8 @@ from collections.abc import Collection, Coroutine, Mapping
 from typing import Any
 from uuid import UUID
 
+from locutory.kernel.auth.slugs import Slugs
 from locutory.kernel.bus.contract import Bus
-from locutory.kernel.bus.slugs import Slugs
 from locutory.kernel.bus.wakeups import SIGNAL, Announcer, Topics, Wakened
 from locutory.kernel.db.database import Storage
 from locutory.kernel.events.relay import Relay

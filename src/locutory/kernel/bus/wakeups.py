@@ -7,21 +7,19 @@ that is down costs a poll interval.
 
 import asyncio
 import contextlib
-import random
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 from uuid import UUID
 
 import orjson
-import structlog
 
+from locutory.kernel.auth.slugs import Slugs
 from locutory.kernel.bus.contract import DEAD, Bus, BusUnavailable, Message
-from locutory.kernel.bus.slugs import Slugs
+from locutory.kernel.bus.reaching import until_reached
 from locutory.kernel.db.database import Storage
+from locutory.kernel.signals import set_also_by
 from locutory.kernel.telemetry.metrics import Metrics
-
-log = structlog.get_logger(__name__)
 
 SIGNAL: Final = "jobs"
 _MOST_WAITING = 20_000
@@ -85,11 +83,11 @@ class Announcer:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Send what waits until `stop`, and then what is left, once."""
-        with _woken_by(stop, self._wake):
+        with set_also_by(stop, self._wake):
             while not stop.is_set():
                 await self._wake.wait()
                 self._wake.clear()
-                await _until_reached(self._send_all, stop)
+                await until_reached(self._send_all, stop)
         with contextlib.suppress(BusUnavailable):
             await self._send_all()
 
@@ -137,7 +135,7 @@ class Wakened:
         ending = asyncio.create_task(stop.wait())
         try:
             while not stop.is_set():
-                await _until_reached(lambda: self._hear(ending), stop)
+                await until_reached(lambda: self._hear(ending), stop)
         finally:
             ending.cancel()
 
@@ -163,30 +161,3 @@ class Wakened:
 
 
 _FIRST = asyncio.FIRST_COMPLETED
-
-
-@contextlib.contextmanager
-def _woken_by(stop: asyncio.Event, wake: asyncio.Event) -> Any:
-    stopper = asyncio.create_task(stop.wait())
-    stopper.add_done_callback(lambda _: wake.set())
-    try:
-        yield
-    finally:
-        stopper.cancel()
-
-
-async def _until_reached(step: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:
-    """Do it; while the broker or the database is away, wait longer and longer, and try again."""
-    pause_s = 0.2
-    while not stop.is_set():
-        try:
-            return await step()
-        except Exception as error:
-            if isinstance(error, BusUnavailable):
-                log.warning("broker not reached", reason=error.detail)
-            else:
-                log.exception("wake-ups failed")
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), random.uniform(pause_s / 2, pause_s))
-            pause_s = min(pause_s * 2, 10.0)
-    return None

@@ -5,6 +5,7 @@ import asyncio
 import structlog
 from sqlalchemy.engine import make_url
 
+from locutory.kernel.errors import first_line
 from locutory.kernel.signals import Signals
 
 log = structlog.get_logger(__name__)
@@ -27,5 +28,5 @@ async def listen(url: str, signals: Signals) -> None:
                 async for notice in connection.notifies():
                     signals.notify(notice.payload.split(","))
         except psycopg.OperationalError as error:
-            log.warning("not listening to the database", reason=str(error).splitlines()[0])
+            log.warning("not listening to the database", reason=first_line(error))
         await asyncio.sleep(_AGAIN_S)

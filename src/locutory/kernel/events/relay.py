@@ -6,18 +6,17 @@ for a broker that is away as long as the log keeps them (`KEEP_UNTOLD_DAYS`).
 """
 
 import asyncio
-import contextlib
 import random
 import time
 from typing import Any, Final
 from uuid import UUID
 
 import orjson
-import structlog
 from sqlalchemy import BigInteger, Text, Uuid, bindparam, cast, select, text
 
-from locutory.kernel.bus.contract import Bus, BusUnavailable, Message
-from locutory.kernel.bus.slugs import Slugs
+from locutory.kernel.auth.slugs import Slugs
+from locutory.kernel.bus.contract import Bus, Message
+from locutory.kernel.bus.reaching import until_reached
 from locutory.kernel.clock import from_ms, rfc3339
 from locutory.kernel.db.base import table_of
 from locutory.kernel.db.database import Storage
@@ -26,9 +25,8 @@ from locutory.kernel.events.models import EventRow
 from locutory.kernel.failpoints import failpoint
 from locutory.kernel.ids import new_id
 from locutory.kernel.jobs import queue
+from locutory.kernel.signals import pause
 from locutory.kernel.telemetry.metrics import Metrics
-
-log = structlog.get_logger(__name__)
 
 KEEP_UNTOLD_DAYS: Final = 7
 _LEASE_S = 10.0
@@ -88,29 +86,15 @@ class Relay:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Tell whenever something was numbered, and look by itself each second."""
-        wake = self._storage.signals.listen("sealed")
-        stopper = asyncio.create_task(stop.wait())
-        stopper.add_done_callback(lambda _: wake.set())
-        away_s = _SWEEP_S
-        try:
+        with self._storage.signals.woken(stop, "sealed") as wake:
             while not stop.is_set():
                 wake.clear()
-                event, pause_s = wake, _SWEEP_S
-                try:
-                    while await self.tell() and not stop.is_set():
-                        pass
-                    away_s = _SWEEP_S
-                    if self._refused:  # somebody else relays: look again when he may have died
-                        event, pause_s = stop, random.uniform(0.5, 1.0) * _LEASE_S
-                except Exception as error:
-                    _tell_why(error)
-                    event, pause_s = stop, random.uniform(0.5, 1.0) * away_s
-                    away_s = min(2 * away_s, _LEASE_S)
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(event.wait(), pause_s)
-        finally:
-            stopper.cancel()
-            self._storage.signals.forget(wake)
+                while await until_reached(self.tell, stop) and not stop.is_set():
+                    pass
+                if self._refused:  # somebody else relays: look again when he may have died
+                    await pause(stop, random.uniform(0.5, 1.0) * _LEASE_S)
+                else:
+                    await pause(wake, _SWEEP_S)
 
     @property
     def _leads(self) -> bool:
@@ -191,10 +175,3 @@ def _body(row: Any, slug: str) -> bytes:
         "data": orjson.Fragment(row.data),
     }
     return orjson.dumps({name: value for name, value in event.items() if value is not None})
-
-
-def _tell_why(error: Exception) -> None:
-    if isinstance(error, BusUnavailable):
-        log.warning("broker not reached", reason=error.detail)
-    else:
-        log.error("relaying failed", exc_info=error)

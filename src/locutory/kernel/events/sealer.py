@@ -5,7 +5,6 @@ an event also enqueues its deliveries: told once, delivered once, whatever dies 
 """
 
 import asyncio
-import contextlib
 import time
 from collections import defaultdict
 from typing import Any
@@ -24,6 +23,7 @@ from locutory.kernel.events.models import EventRow, SealRow
 from locutory.kernel.failpoints import failpoint
 from locutory.kernel.jobs import queue
 from locutory.kernel.jobs.contract import JobKind, JobSpec, Registry
+from locutory.kernel.signals import pause
 
 log = structlog.get_logger(__name__)
 
@@ -88,11 +88,8 @@ class Sealer:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Seal whenever a commit says so, and look by itself each second."""
-        wake = self._storage.signals.listen("unsealed")
         forgot = time.monotonic()
-        stopper = asyncio.create_task(stop.wait())
-        stopper.add_done_callback(lambda _: wake.set())
-        try:
+        with self._storage.signals.woken(stop, "unsealed") as wake:
             while not stop.is_set():
                 wake.clear()
                 try:
@@ -103,11 +100,7 @@ class Sealer:
                         await self.forget()
                 except Exception:
                     log.exception("sealing failed")
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(wake.wait(), _SWEEP_S)
-        finally:
-            stopper.cancel()
-            self._storage.signals.forget(wake)
+                await pause(wake, _SWEEP_S)
 
     async def seal(self) -> int:
         """Number what waits; return how many rows there were."""

@@ -1,7 +1,7 @@
 """The queue's statements: enqueue, claim, end. Each runs inside a transaction of the caller."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 from uuid import UUID
@@ -97,10 +97,15 @@ async def insert_rows(tx: Session, rows: Sequence[dict[str, Any]]) -> None:
     else:
         await tx.execute(_INSERT_PLAIN, list(rows), execution_options=FENCED)
     tx.signal("jobs")
+    ready = [row for row in rows if row["state"] == JobState.QUEUED]
+    _announce(tx, lambda announcer: announcer.ready(ready))
+
+
+def _announce(tx: Session, tell: Callable[[Announcer], None]) -> None:
+    """Tell the workers over the broker, where there is one, after the commit."""
     announcer: Announcer | None = tx.info.get("announcer")
     if announcer is not None:
-        ready = [row for row in rows if row["state"] == JobState.QUEUED]
-        tx.after_commit(lambda: announcer.ready(ready))
+        tx.after_commit(lambda: tell(announcer))
 
 
 async def enqueue(tx: Session, *specs: JobSpec) -> list[UUID]:
@@ -330,7 +335,10 @@ async def promote_due(tx: Session, at_ms: int) -> int | None:
 
 
 async def held(tx: Session, jobs: Iterable[Claimed], at_ms: int) -> dict[UUID, bool]:
-    """Which of these are still ours (token and lease valid), each with its wish to be cancelled."""
+    """Which of these are still ours, each with its wish to be cancelled.
+
+    Ours: our token is the newest, and our lease is valid at `at_ms`; 0 asks for the token alone.
+    """
     tokens = {job.id: job.token for job in jobs}
     if not tokens:
         return {}
@@ -398,7 +406,6 @@ async def end(
     )
     if state == JobState.QUEUED:
         tx.signal("jobs")
-    announcer: Announcer | None = tx.info.get("announcer")
-    if announcer is not None and state == JobState.DEAD:
+    if state == JobState.DEAD:
         code = failure.code if failure is not None else ""
-        tx.after_commit(lambda: announcer.dead(job.queue, job.tenant_id, job.id, code))
+        _announce(tx, lambda announcer: announcer.dead(job.queue, job.tenant_id, job.id, code))

@@ -42,6 +42,7 @@ from locutory.kernel.jobs.policy import Verdict, classify, decide
 from locutory.kernel.jobs.watching import Unwatched, Watcher
 from locutory.kernel.services import Services
 from locutory.kernel.settings import JobSettings
+from locutory.kernel.signals import pause, set_also_by
 from locutory.kernel.telemetry.tracing import Tracing
 
 T = TypeVar("T")
@@ -155,20 +156,17 @@ class Worker:
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop`; then let running jobs end for `drain_s` and give back the rest."""
         keeper = asyncio.create_task(self._keep(), name="worker-keeper")
-        stopper = asyncio.create_task(stop.wait())
-        stopper.add_done_callback(lambda _: self._wake.set())
         try:
-            while not stop.is_set():
-                self._wake.clear()
-                pause_s = await self._survive(self._tick, self.settings.poll_s)
-                if not self._full:
-                    with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self._wake.wait(), pause_s)
+            with set_also_by(stop, self._wake):
+                while not stop.is_set():
+                    self._wake.clear()
+                    pause_s = await self._survive(self._tick, self.settings.poll_s)
+                    if not self._full:
+                        await pause(self._wake, pause_s)
         finally:
             await self._wind_down()
-            for task in (keeper, stopper):
-                task.cancel()
-            await asyncio.gather(keeper, stopper, return_exceptions=True)
+            keeper.cancel()
+            await asyncio.gather(keeper, return_exceptions=True)
             self._storage.signals.forget(self._wake)
 
     async def drain(self, *, skip_delays: bool = False, most: int = 100_000) -> int:
@@ -488,13 +486,16 @@ class Worker:
 
     async def _heartbeat(self) -> None:
         contexts = {id_: context for id_, (context, _) in self._running.items()}
+        jobs = [context.job for context in contexts.values()] + [job for job, _ in self._ended]
 
         async def beat(tx: Session) -> dict[UUID, bool]:
             at_ms = await queue.clock_ms(tx)
             await housekeeping.sign_on(tx, self.id, self.queues, at_ms)
-            ours = await queue.held(tx, (c.job for c in contexts.values()), at_ms)
+            # a late beat counts as long as nobody else has taken the job: a busy worker that gave
+            # up its own work would begin again and never end
+            ours = await queue.held(tx, jobs, 0)
             await queue.extend(tx, list(ours), at_ms + self._lease_ms)
-            notes = {id_: contexts[id_].progress_note for id_ in ours}
+            notes = {id_: contexts[id_].progress_note for id_ in ours if id_ in contexts}
             await housekeeping.note_progress(tx, {i: n for i, n in notes.items() if n})
             return ours
 

@@ -8,7 +8,6 @@ ring, from the table if the ring has moved on, or is told to reload if the table
 """
 
 import asyncio
-import contextlib
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -23,6 +22,7 @@ from sqlalchemy import bindparam, func, select
 from locutory.kernel.db.base import table_of
 from locutory.kernel.db.database import Storage
 from locutory.kernel.events.models import EventRow
+from locutory.kernel.signals import pause
 
 log = structlog.get_logger(__name__)
 
@@ -133,30 +133,28 @@ class Hub:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Feed the channels: at once after a commit here, half a second after one elsewhere."""
-        wake = self._storage.signals.listen("sealed")
-        stopper = asyncio.create_task(stop.wait())
-        stopper.add_done_callback(lambda _: wake.set())
         try:
-            while not stop.is_set():
-                wake.clear()
-                for tenant_id, channel in list(self._channels.items()):
-                    try:
-                        await self._feed(tenant_id, channel)
-                    except Exception:
-                        log.exception("cannot read the event log", tenant=str(tenant_id))
-                    # one clock for all its clients: a timer of their own costs each more than
-                    # the event that it waits for
-                    if time.monotonic() - channel.told_at >= HEARTBEAT_S:
-                        await channel.tell([])
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(wake.wait(), _POLL_S if self._channels else 60)
+            with self._storage.signals.woken(stop, "sealed") as wake:
+                while not stop.is_set():
+                    wake.clear()
+                    await self._feed_all()
+                    await pause(wake, _POLL_S if self._channels else 60)
         finally:
             self.stopping = True
             for channel in self._channels.values():
                 for listener in list(channel.idle):
                     listener.wake()
-            stopper.cancel()
-            self._storage.signals.forget(wake)
+
+    async def _feed_all(self) -> None:
+        for tenant_id, channel in list(self._channels.items()):
+            try:
+                await self._feed(tenant_id, channel)
+            except Exception:
+                log.exception("cannot read the event log", tenant=str(tenant_id))
+            # one clock for all its clients: a timer of their own costs each more than
+            # the event that it waits for
+            if time.monotonic() - channel.told_at >= HEARTBEAT_S:
+                await channel.tell([])
 
     async def open(self, tenant_id: UUID) -> "_Channel":
         """The tenant's channel, made if nobody listened yet. Close it with `close`."""

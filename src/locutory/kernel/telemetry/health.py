@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
 from locutory import __version__
 from locutory.kernel.errors import LocutoryError
@@ -30,6 +30,9 @@ class Outcome:
     def body(self) -> dict[str, Any]:
         """As it is shown in `/health`."""
         return {"status": "ok" if self.ok else "failed", **self.facts}
+
+
+_TIMED_OUT = Outcome(False, {"error_code": "TIMEOUT"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,45 +72,57 @@ class HealthChecks:
         return dict(zip(chosen, outcomes, strict=True))
 
     async def _run_one(self, name: str, check: Check) -> Outcome:
+        asked = asyncio.ensure_future(check())
         try:
-            async with asyncio.timeout(self._timeout_s):
-                return Outcome(True, await check() or {})
+            # what hangs may take its time to be cancelled as well: nobody waits for that
+            done, _ = await asyncio.wait({asked}, timeout=self._timeout_s)
+            return Outcome(True, asked.result() or {}) if done else _TIMED_OUT
         except TimeoutError:
-            return Outcome(False, {"error_code": "TIMEOUT"})
+            return _TIMED_OUT
         except LocutoryError as error:
             return Outcome(False, {"error_code": error.error_code})
         except Exception:
             # Anything at all may be wrong with what is checked; the page must still be served.
             get_logger().exception("health check failed", check=name)
             return Outcome(False, {"error_code": "INTERNAL"})
+        finally:
+            asked.cancel()
 
 
-def health_router(checks: HealthChecks) -> APIRouter:
-    """The routes `/health`, `/healthz` and `/readyz`. They need no login and name no secret."""
-    router = APIRouter(tags=["health"])
+router = APIRouter(tags=["health"])
+"""Three routes without login or secret; the app's `state.health` has the checks.
 
-    @router.get("/health")
-    async def health() -> dict[str, Any]:
-        """All checks of all products."""
-        outcomes = await checks.run()
-        ok = all(outcome.ok for outcome in outcomes.values())
-        return {
-            "status": "ok" if ok else "degraded",
-            "version": __version__,
-            "checks": {name: outcome.body() for name, outcome in outcomes.items()},
-        }
+They are functions of the module, not made for an app: the framework remembers them beyond it.
+"""
 
-    @router.get("/healthz")
-    async def healthz() -> dict[str, str]:
-        """The process answers."""
-        return {"status": "ok"}
 
-    @router.get("/readyz")
-    async def readyz(response: Response) -> dict[str, Any]:
-        """Whether work may be sent here."""
-        outcomes = await checks.run(only_gating=True)
-        failed = [name for name, outcome in outcomes.items() if not outcome.ok]
-        response.status_code = 503 if failed else 200
-        return {"status": "unready" if failed else "ready", "failed": failed}
+@router.get("/health")
+async def health(request: Request) -> dict[str, Any]:
+    """All checks of all products."""
+    outcomes = await _checks(request).run()
+    ok = all(outcome.ok for outcome in outcomes.values())
+    return {
+        "status": "ok" if ok else "degraded",
+        "version": __version__,
+        "checks": {name: outcome.body() for name, outcome in outcomes.items()},
+    }
 
-    return router
+
+@router.get("/healthz")
+async def healthz() -> dict[str, str]:
+    """The process answers."""
+    return {"status": "ok"}
+
+
+@router.get("/readyz")
+async def readyz(request: Request, response: Response) -> dict[str, Any]:
+    """Whether work may be sent here."""
+    outcomes = await _checks(request).run(only_gating=True)
+    failed = [name for name, outcome in outcomes.items() if not outcome.ok]
+    response.status_code = 503 if failed else 200
+    return {"status": "unready" if failed else "ready", "failed": failed}
+
+
+def _checks(request: Request) -> HealthChecks:
+    checks: HealthChecks = request.app.state.health
+    return checks

@@ -5,12 +5,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import select
 
 from locutory.capabilities.analysis.api import Analyst
 from locutory.engines.llm.base import LLMRequest
 from locutory.kernel.db import Storage
 from locutory.kernel.errors import EngineUnavailable
 from locutory.products.calls.agents import service
+from locutory.products.calls.pipeline.models import CallUsage
+from locutory.products.calls.records.contract import Stage
 
 if TYPE_CHECKING:
     from tests.conftest import Resident
@@ -139,6 +142,21 @@ async def test_named_agents_judge_anew_and_the_others_keep_their_results(house: 
     assert after["analysis"]["bant"] == before["analysis"]["bant"]
     assert after["analysis"]["_meta"]["bant"] == before["analysis"]["_meta"]["bant"]
     assert after["score"] == before["score"]
+
+
+async def test_what_is_kept_is_not_paid_a_second_time(house: "House") -> None:
+    await house.hear("c-1")
+    ask = {"agents": ["summary"], "force": True}
+    await house.told("POST", "/call-records/6004/c-1/reanalyze", 202, json=ask)
+    await house.drain()
+
+    db = house.server.storage.database(await house.tenant())
+    judged = select(CallUsage).where(CallUsage.stage == Stage.ANALYZE).order_by(CallUsage.run_no)
+    async with db.read() as session:
+        first, second = (await session.scalars(judged)).all()
+
+    assert 0 < second.tokens_in < first.tokens_in
+    assert second.results <= 1
 
 
 async def test_a_dependant_that_judges_anew_sees_its_parents_earlier_answer(house: "House") -> None:

@@ -6,7 +6,6 @@ added to, so that they equal a full recomputation however often a call changed.
 """
 
 import asyncio
-import contextlib
 import time
 from collections import ChainMap, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -36,7 +35,9 @@ from locutory.kernel.clock import utc_now
 from locutory.kernel.db import Database, Session, Storage
 from locutory.kernel.db.base import table_of
 from locutory.kernel.db.dialect import Json
+from locutory.kernel.db.locks import hold
 from locutory.kernel.ids import new_id
+from locutory.kernel.signals import pause
 from locutory.products.calls.analytics import queries
 from locutory.products.calls.analytics.contract import Grain, Granularity
 from locutory.products.calls.analytics.facts import fact_of
@@ -56,7 +57,6 @@ _SWEPT_CALLS = 1000
 _SWEPT_TENANTS = 50
 _MOST_DUTY = 0.1  # of one core, for businesses whose days are very full
 _LONGEST_PAUSE_S = 10.0
-_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 1))")
 _stale = table_of(StaleCall)
 _DIMENSIONS = ("day", "month", "agent", "direction", "template", "engine")
 _KEY_SUMS = ("calls", "occurrences", "yes", "partial", "no", "unknown", "amount")
@@ -164,11 +164,8 @@ class Keeper:
     async def run(self, stop: asyncio.Event) -> None:
         """Work whenever calls were marked, and look for what was missed each minute."""
         self._stop = stop
-        wake = self._storage.signals.listen("calls.stale")
-        stopper = asyncio.create_task(stop.wait())
-        stopper.add_done_callback(lambda _: wake.set())
         swept = time.monotonic() - _SWEEP_S
-        try:
+        with self._storage.signals.woken(stop, "calls.stale") as wake:
             while not stop.is_set():
                 began = time.monotonic()
                 try:
@@ -180,15 +177,8 @@ class Keeper:
                 except Exception:
                     log.exception("the read models could not be kept")
                 took_s = time.monotonic() - began
-                with contextlib.suppress(TimeoutError):
-                    pause_s = min(_LONGEST_PAUSE_S, max(_GATHER_S, took_s / _MOST_DUTY))
-                    await asyncio.wait_for(stop.wait(), pause_s)
-                if not stop.is_set():
-                    with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(wake.wait(), _SWEEP_S)
-        finally:
-            stopper.cancel()
-            self._storage.signals.forget(wake)
+                await pause(stop, min(_LONGEST_PAUSE_S, max(_GATHER_S, took_s / _MOST_DUTY)))
+                await pause(wake, _SWEEP_S)
 
     async def catch_up(self) -> int:
         """Make anew all that is marked; return how many calls were read."""
@@ -305,8 +295,7 @@ async def rebuild(db: Database, zone: ZoneInfo) -> None:
 async def _store(
     tx: Session, marks: Mapping[UUID, UUID], rows: Mapping[UUID, Mapping[str, Any]]
 ) -> None:
-    if tx.get_bind().dialect.name == "postgresql":  # one process at a time sums a business's days
-        await tx.execute(_LOCK, {"key": str(tx.tenant_id)}, execution_options=FENCED)
+    await hold(tx, "calls.days")  # one process at a time sums a business's days
     mine = _stale.c.tenant_id == tx.tenant_id
     held = await tx.execute(
         select(_stale.c.call_id, _stale.c.mark)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from locutory.kernel.auth import queries as tenants
+from locutory.kernel.auth.slugs import Slugs
 from locutory.kernel.db import Storage
 from locutory.kernel.jobs import Claimed, Failure
 from locutory.kernel.jobs.metrics import JobMetrics
@@ -19,8 +19,7 @@ class CallCounters:
 
     def __init__(self, metrics: Metrics, storage: Storage) -> None:
         self._metrics = metrics
-        self._storage = storage
-        self._slugs: dict[UUID, str] = {}
+        self._slugs = Slugs(storage)
         self._synced = metrics.counter("calls_synced_total", "Calls registered", ("bid", "source"))
         self._transcribed = metrics.counter(
             "calls_transcribed_total", "Calls transcribed", ("bid", "provider", "result")
@@ -133,12 +132,7 @@ class CallCounters:
         self._deliveries.labels(result).inc()
 
     async def _bid(self, tenant_id: UUID) -> str:
-        slug = self._slugs.get(tenant_id)
-        if slug is None:
-            async with self._storage.read(None) as session:
-                tenant = await tenants.find_tenant_by_id(session, tenant_id)
-            slug = self._slugs[tenant_id] = "" if tenant is None else tenant.slug
-        return self._metrics.bid(slug)
+        return self._metrics.bid(await self._slugs.of(tenant_id))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -14,7 +13,6 @@ from locutory.kernel.db import Database, Session
 from locutory.kernel.db.locks import hold
 from locutory.kernel.errors import InvalidError, LocutoryError
 from locutory.kernel.http.gate import Gate
-from locutory.kernel.jobs.contract import Priority
 from locutory.products.calls.sources import queries
 from locutory.products.calls.sources.changes import (
     REASONS,
@@ -30,11 +28,10 @@ from locutory.products.calls.sources.mapping import TableMapping
 from locutory.products.calls.sources.models import CallSource, SeenChange
 from locutory.products.calls.sources.refusing import refuse
 from locutory.products.calls.sources.schemas import ChangesResult, ItemResult
-from locutory.products.calls.sources.service import take
+from locutory.products.calls.sources.service import take_by_age
 from locutory.products.calls.sources.tablerows import Row, judged
 
 MOST = 500
-_OLD = timedelta(hours=24)
 
 
 @dataclass(slots=True)
@@ -95,8 +92,7 @@ def _look(event: Any, batch: Batch, gate: Gate) -> Looked:
     if not passes(mapping.filters, change.values, folded=folded):
         return Looked(change=change, ignored=Ignored.FILTERED)
     row = judged(change.values, mapping, zone_of(source), gate)
-    began = None if row.offer is None else row.offer.started_at
-    if source.since is not None and began is not None and began < source.since:
+    if row.offer is not None and row.offer.began_before(source.since):
         return Looked(change=change, ignored=Ignored.TOO_OLD)
     return Looked(change=change, row=row)
 
@@ -168,14 +164,8 @@ async def _guard(tx: Session, batch: Batch) -> None:
 
 async def _take(tx: Session, batch: Batch, actor: str, secrets: Secrets) -> dict[str, Taken]:
     offers = [one.row.offer for one in batch.looked if one.row is not None and one.row.offer]
-    old, taken = utc_now() - _OLD, dict[str, Taken]()
-    for priority in (Priority.NORMAL, Priority.BACKFILL):
-        past = priority is Priority.BACKFILL
-        some = [o for o in offers if (o.started_at is not None and o.started_at < old) is past]
-        if some:
-            found = await take(tx, some, actor=actor, secrets=secrets, priority=priority)
-            taken |= {one.callid: one for one in found}
-    return taken
+    taken = await take_by_age(tx, offers, actor=actor, secrets=secrets, now=utc_now())
+    return {one.callid: one for one in taken}
 
 
 def _result(one: Looked, taken: Mapping[str, Taken]) -> ItemResult:

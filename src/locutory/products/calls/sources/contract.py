@@ -104,6 +104,10 @@ class CallOffer:
     custom: dict[str, Any] = field(default_factory=dict)
     time_suspect: bool = False
 
+    def began_before(self, when: datetime | None) -> bool:
+        """Whether the call is known to have begun before; False where either is not known."""
+        return when is not None and self.started_at is not None and self.started_at < when
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:

@@ -22,7 +22,6 @@ from locutory.kernel.db import Database, Session
 from locutory.kernel.failpoints import failpoint
 from locutory.kernel.http.client import HttpClient
 from locutory.kernel.jobs import Claimed, Context, Failure, JobSpec, enqueue
-from locutory.kernel.jobs.contract import Priority
 from locutory.kernel.jobs.depths import queued
 from locutory.kernel.services import Services
 from locutory.kernel.settings import Settings
@@ -42,7 +41,7 @@ from locutory.products.calls.sources.mapping import TableMapping
 from locutory.products.calls.sources.models import CallSource
 from locutory.products.calls.sources.passes import Cursor, MarkUnusable, Table
 from locutory.products.calls.sources.refusing import refuse
-from locutory.products.calls.sources.service import take, unchanged
+from locutory.products.calls.sources.service import take_by_age, unchanged
 from locutory.products.calls.sources.tablerows import Row, judged
 from locutory.products.calls.sources.watching import Write, actor_of
 
@@ -52,7 +51,6 @@ _LONGEST_S = 300
 _LONGEST_REFUSED_S = 900  # a password that is tried too often locks the account
 _AFTER_DEATH_S = 300.0
 _PAGES = 40
-_OLD = timedelta(hours=24)
 _STALE_POLLS, _STALE_S = 10, 1800
 
 ADVICE: Mapping[str, str] = {
@@ -309,16 +307,12 @@ class _Poll:
             row = judged(values, table.mapping, table.zone, gate)
             if row.offer is None:
                 batch.bad.append(row)
-            elif not self._is_too_old(row.offer):
+            elif not row.offer.began_before(self.source.since):
                 if by_callid.pop(row.offer.callid, None):  # of two rows of a call the later holds
                     self.polled.duplicates += 1
                 by_callid[row.offer.callid] = row.offer
         batch.offers = list(by_callid.values())
         return batch
-
-    def _is_too_old(self, offer: CallOffer) -> bool:
-        since = self.source.since
-        return since is not None and offer.started_at is not None and offer.started_at < since
 
     async def _store(
         self, tx: Session, table: Table, batch: _Batch, behind: Cursor | None
@@ -333,14 +327,8 @@ class _Poll:
         )
         if not held.rowcount:
             raise WatermarkMoved
-        old = table.now - _OLD
-        fresh = [one for one in batch.offers if one.started_at is None or one.started_at >= old]
-        past = [one for one in batch.offers if one.started_at is not None and one.started_at < old]
-        taken = []
         actor, secrets = actor_of(self.source.id), self.services.get(Secrets)
-        for offers, priority in ((fresh, Priority.NORMAL), (past, Priority.BACKFILL)):
-            if offers:
-                taken += await take(tx, offers, actor=actor, secrets=secrets, priority=priority)
+        taken = await take_by_age(tx, batch.offers, actor=actor, secrets=secrets, now=table.now)
         refused = [await refuse(tx, self.source.id, table.mapping, row) for row in batch.bad]
         created = sum(one.outcome is Outcome.CREATED for one in taken)
         updated = sum(one.outcome in (Outcome.UPDATED, Outcome.SOURCE_CHANGED) for one in taken)

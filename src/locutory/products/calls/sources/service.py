@@ -2,9 +2,9 @@
 
 import asyncio
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 from uuid import UUID
@@ -31,10 +31,7 @@ from locutory.kernel.jobs.contract import Priority
 from locutory.products.calls.leads.keeping import note_matched
 from locutory.products.calls.pipeline.addresses import audio_url, note_blocked, sealed_url
 from locutory.products.calls.pipeline.contract import NO_RECORDING, first_job
-from locutory.products.calls.pipeline.filters import Facts, Filters, refusal
-from locutory.products.calls.pipeline.lead_filter import LeadMode, Standing
-from locutory.products.calls.pipeline.queries import intake_filters
-from locutory.products.calls.pipeline.service.leads import NOT_SOUGHT, Sought, seek, standing
+from locutory.products.calls.pipeline.filters import Facts, refusal
 from locutory.products.calls.pipeline.uploads import (
     MAX_SIDECAR_BYTES,
     keep_audio,
@@ -47,7 +44,6 @@ from locutory.products.calls.records.contract import (
     NO_CONSENT,
     CallUpserted,
     Consent,
-    LeadMatch,
     Stage,
     StageState,
     Status,
@@ -56,6 +52,7 @@ from locutory.products.calls.records.marks import mark_stale
 from locutory.products.calls.records.models import CallRecord
 from locutory.products.calls.records.phones import normalised
 from locutory.products.calls.records.service import runs
+from locutory.products.calls.sources.admitting import NO_LEAD, Admission, admission_of
 from locutory.products.calls.sources.contract import CallOffer, Outcome, Taken, checked_callid
 from locutory.products.calls.sources.folder import callid_of
 from locutory.products.calls.sources.schemas import (
@@ -75,13 +72,8 @@ _NEW: dict[str, Any] = {
     for column in table_of(CallRecord).columns
 }
 _CHANGED_AUDIO = "source_changed"
-_NO_LEAD: Mapping[str, Any] = {
-    "lead_id": None,
-    "lead_match": LeadMatch.UNKNOWN,
-    "phone_key": None,
-    "phone_tail_key": None,
-}
 _FUTURE = timedelta(hours=24)
+_FRESH = timedelta(hours=24)
 _DAWN = 631_152_000_000  # 1990: a recorded call from before is a broken clock
 
 
@@ -102,7 +94,7 @@ async def take(
     """
     for offer in offers:
         checked_callid(offer.callid)
-    admission = await _admission(tx, offers, secrets)
+    admission = await admission_of(tx, offers, secrets)
     taken = [await _take_one(tx, offer, secrets, admission, actor, priority) for offer in offers]
     rows = (admission.leads[one.callid].row for one in taken if one.callid in admission.leads)
     await note_matched(tx, filter(None, rows))
@@ -119,26 +111,17 @@ async def take(
     return taken
 
 
-@dataclass(frozen=True, slots=True)
-class _Admission:
-    """What offers are judged by: the business's filters, and the leads that have their numbers."""
-
-    filters: Filters
-    standing: Standing
-    leads: Mapping[str, Sought]
-
-    def sought(self, callid: str) -> Sought:
-        """What came of looking for a call's lead."""
-        return self.leads.get(callid, NOT_SOUGHT)
-
-
-async def _admission(tx: Session, offers: Sequence[CallOffer], secrets: Secrets) -> _Admission:
-    filters, asked = await intake_filters(tx)
-    found: Mapping[str, Sought] = {}
-    if asked.mode is not LeadMode.OFF:
-        phones = {offer.callid: offer.customer_phone for offer in offers if offer.customer_phone}
-        found = await seek(tx, phones, secrets)
-    return _Admission(filters, await standing(tx, asked), found)
+async def take_by_age(
+    tx: Session, offers: Sequence[CallOffer], *, actor: str, secrets: Secrets, now: datetime
+) -> list[Taken]:
+    """Like `take`; calls that are older than a day wait for what people wait for."""
+    past = [offer for offer in offers if offer.began_before(now - _FRESH)]
+    fresh = [offer for offer in offers if not offer.began_before(now - _FRESH)]
+    taken: list[Taken] = []
+    for some, priority in ((fresh, Priority.NORMAL), (past, Priority.BACKFILL)):
+        if some:
+            taken += await take(tx, some, actor=actor, secrets=secrets, priority=priority)
+    return taken
 
 
 async def unchanged(session: Session, offers: Sequence[CallOffer], secrets: Secrets) -> set[str]:
@@ -291,7 +274,7 @@ async def _take_one(
     tx: Session,
     offer: CallOffer,
     secrets: Secrets,
-    admission: _Admission,
+    admission: Admission,
     actor: str,
     priority: int,
 ) -> Taken:
@@ -312,7 +295,7 @@ async def _take_one(
     else:
         described = _described(record.tenant_id, record.id, offer, secrets, flags=record.flags)
         if described["customer_phone_hash"] != record.customer_phone_hash:
-            described |= {**_NO_LEAD, **admission.sought(offer.callid).values}
+            described |= {**NO_LEAD, **admission.sought(offer.callid).values}
         for column, value in described.items():
             setattr(record, column, value)
         record.source_hash = digest
@@ -335,7 +318,7 @@ async def _take_one(
     return Taken(callid=record.callid, id=str(record.id), outcome=outcome)
 
 
-async def _begin(tx: Session, record: CallRecord, offer: CallOffer, admission: _Admission) -> None:
+async def _begin(tx: Session, record: CallRecord, offer: CallOffer, admission: Admission) -> None:
     """Work a call whose recording came after it, if the business's filters let it in."""
     consent = offer.consent or Consent(record.consent)
     matched = record.lead_id is not None
@@ -354,7 +337,7 @@ async def _create(
     offer: CallOffer,
     digest: str,
     secrets: Secrets,
-    admission: _Admission,
+    admission: Admission,
     priority: int,
 ) -> Taken:
     id_, now = new_id(), utc_now()
@@ -397,7 +380,7 @@ async def _create(
     return Taken(callid=offer.callid, id=str(id_), outcome=Outcome.CREATED)
 
 
-def _why_skipped(offer: CallOffer, admission: _Admission, *, matched: bool) -> str | None:
+def _why_skipped(offer: CallOffer, admission: Admission, *, matched: bool) -> str | None:
     """Why a new call is not worked: it has nothing to hear, or the business's filters say so."""
     if not (offer.audio or offer.audio_url or offer.sidecar_key):
         return NO_RECORDING

@@ -81,8 +81,11 @@ async def analyze(ctx: Context) -> None:
     )
     version, template = material.transcript_version, material.template
 
+    # what was kept from an earlier analysis was paid for then
+    ran = {key: one for key, one in judged.meta.items() if only is None or key in only}
+
     async def save(tx: Session) -> None:
-        record = await _save(tx, ctx, version, template, judged, began)
+        record = await _save(tx, ctx, version, template, judged, ran, began)
         if record is None:
             return
         await findings.store_findings(tx, record, material.transcript, found)
@@ -90,7 +93,6 @@ async def analyze(ctx: Context) -> None:
 
     await ctx.finish(save, following)
     failpoint("calls.analysis.saved")
-    ran = {key: one for key, one in judged.meta.items() if only is None or key in only}
     counters = ctx.services.get(CallCounters)
     await counters.analyzed(record.tenant_id, ran, _use(ctx, judged, ran).cost_micros)
     took_s = time.monotonic() - began_s
@@ -110,6 +112,7 @@ async def _save(
     transcript_version: int,
     template: Template,
     judged: Judged,
+    ran: Mapping[str, Mapping[str, Any]],
     began: datetime,
 ) -> CallRecord | None:
     record = await queries.get_by_id(tx, call_of(ctx.job))
@@ -144,7 +147,7 @@ async def _save(
         engine=judged.engine,
         engine_ms=judged.engine_ms,
     )
-    tx.add(_use(ctx, judged, judged.meta))
+    tx.add(_use(ctx, judged, ran))
     await tx.flush()
     await store_engine_score(tx, record, template, judged.blob.get("quality"))
     await mark_stale(tx, record.id)

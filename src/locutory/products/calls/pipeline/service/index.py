@@ -10,7 +10,7 @@ from locutory.capabilities.knowledge.api import (
     reindex_if_behind,
     store,
 )
-from locutory.kernel.clock import utc_now
+from locutory.kernel.clock import rfc3339, utc_now
 from locutory.kernel.db import Session
 from locutory.kernel.events import emit
 from locutory.kernel.failpoints import failpoint
@@ -42,7 +42,7 @@ async def index(ctx: Context) -> None:
         "agent_id": record.agent_id,
         "agent": record.agent_name,
         "direction": record.direction,
-        "started_at": record.started_at.isoformat(),
+        "started_at": rfc3339(record.started_at),
         "score": record.overall_score,
         "sentiment": record.sentiment_score,
     }
