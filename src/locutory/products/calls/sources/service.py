@@ -31,7 +31,6 @@ from locutory.kernel.jobs.contract import Priority
 from locutory.products.calls.leads.keeping import note_matched
 from locutory.products.calls.pipeline.addresses import audio_url, note_blocked, sealed_url
 from locutory.products.calls.pipeline.contract import NO_RECORDING, first_job
-from locutory.products.calls.pipeline.filters import Facts, refusal
 from locutory.products.calls.pipeline.uploads import (
     MAX_SIDECAR_BYTES,
     keep_audio,
@@ -52,7 +51,12 @@ from locutory.products.calls.records.marks import mark_stale
 from locutory.products.calls.records.models import CallRecord
 from locutory.products.calls.records.phones import normalised
 from locutory.products.calls.records.service import runs
-from locutory.products.calls.sources.admitting import NO_LEAD, Admission, admission_of
+from locutory.products.calls.sources.admitting import (
+    NO_LEAD,
+    Admission,
+    admission_of,
+    why_skipped,
+)
 from locutory.products.calls.sources.contract import CallOffer, Outcome, Taken, checked_callid
 from locutory.products.calls.sources.folder import callid_of
 from locutory.products.calls.sources.schemas import (
@@ -322,7 +326,7 @@ async def _begin(tx: Session, record: CallRecord, offer: CallOffer, admission: A
     """Work a call whose recording came after it, if the business's filters let it in."""
     consent = offer.consent or Consent(record.consent)
     matched = record.lead_id is not None
-    skipped = _why_skipped(replace(offer, consent=consent), admission, matched=matched)
+    skipped = why_skipped(replace(offer, consent=consent), admission, matched=matched)
     if skipped is None:
         await runs.send(tx, record, Stage.TRANSCRIBE)
         return
@@ -342,7 +346,7 @@ async def _create(
 ) -> Taken:
     id_, now = new_id(), utc_now()
     lead = admission.sought(offer.callid)
-    skipped = _why_skipped(offer, admission, matched=lead.matched)
+    skipped = why_skipped(offer, admission, matched=lead.matched)
     kept = offer
     if skipped == NO_CONSENT:  # what came along is not even kept
         kept = replace(offer, audio=None, sidecar_key=None)
@@ -378,29 +382,6 @@ async def _create(
         await enqueue(tx, _drop(id_))
     await emit(tx, CallUpserted(callid=offer.callid, status=row["status"], created=True))
     return Taken(callid=offer.callid, id=str(id_), outcome=Outcome.CREATED)
-
-
-def _why_skipped(offer: CallOffer, admission: Admission, *, matched: bool) -> str | None:
-    """Why a new call is not worked: it has nothing to hear, or the business's filters say so."""
-    if not (offer.audio or offer.audio_url or offer.sidecar_key):
-        return NO_RECORDING
-    started, ended = offer.started_at, offer.ended_at
-    duration_s = None
-    if started is not None and ended is not None and ended > started:
-        duration_s = (ended - started).total_seconds()
-    return refusal(
-        admission.filters,
-        Facts(
-            callid=offer.callid,
-            direction=offer.direction,
-            disposition=offer.disposition,
-            agent_id=offer.agent_id,
-            duration_s=duration_s,
-            consent=offer.consent or Consent.UNKNOWN,
-            lead_matched=matched,
-        ),
-        admission.standing,
-    )
 
 
 def _drop(call_id: UUID) -> JobSpec:
