@@ -10,7 +10,7 @@ from locutory.kernel.db.tenants import empty_some
 from locutory.kernel.jobs import Context
 
 _BATCH = 500
-_AREAS = ("calls", "exports")  # of the blob store
+_AREAS = ("calls", "exports", "imports")  # of the blob store
 
 
 async def purge_business(ctx: Context) -> None:

@@ -47,7 +47,7 @@ async def kept_file(
         raise TooLargeError(f"more than {MOST_BYTES} bytes")
     await asyncio.to_thread(lambda: next(leads_in(io.BytesIO(content)), None))
     import_id, tenant_id = new_id(), access.tenant.id
-    key = f"{tenant_id}/imports/{import_id}"
+    key = f"imports/{tenant_id}/{import_id}"
     sealed = await asyncio.to_thread(ring.encrypt, content, aad=_aad(tenant_id, key))
     await blobs.put(key, sealed)
     failpoint("calls.crm.import_kept")
@@ -67,6 +67,9 @@ async def begin(tx: Session, import_id: UUID, key: str, *, actor: str) -> Import
 
 async def read_file(ctx: Context) -> None:
     """The job of one import: portions of 250 rows; what was stored is not read again."""
+    if "drop" in ctx.payload:
+        await ctx.services.get(BlobStore).delete(ctx.payload["drop"])
+        return
     import_id = UUID(ctx.payload["import_id"])
     secrets, blobs = ctx.services.get(Secrets), ctx.services.get(BlobStore)
     assert ctx.db.tenant_id is not None
@@ -100,16 +103,24 @@ async def read_file(ctx: Context) -> None:
         await ctx.write(write)
         ctx.progress(place, 0, f"{place} rows")
     await link_calls(ctx.write, secrets)
-    await blobs.delete(row.key)
-    await ctx.finish(lambda tx: _finish(tx, import_id))
+    await ctx.finish(lambda tx: _finish(tx, import_id), _drop(row.key))
 
 
 async def give_up(tx: Session, job: Claimed, failure: Failure) -> None:
     """Say why a file was not read to its end; what was stored stays."""
+    if "drop" in job.payload:
+        return
     row = await queries.find_import(tx, UUID(job.payload["import_id"]))
     if row is not None and row.state == ImportState.QUEUED:
         row.state, row.finished_at = ImportState.FAILED, utc_now()
         row.error = f"{failure.code}: {failure.detail}"[:500]
+        if row.key is not None:
+            await enqueue(tx, _drop(row.key))
+
+
+def _drop(key: str) -> JobSpec:
+    """The job that removes a file of people; by itself, so that no death leaves it lying."""
+    return JobSpec(kind=IMPORT, payload={"drop": key})
 
 
 async def _count(

@@ -7,12 +7,15 @@ of syncs before it, so that there is one at a time.
 """
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from locutory.engines.crm import LeadPage, Window
+import structlog
+
+from locutory.engines.crm import CrmRejected, CrmUnsupported, LeadPage, Window
 from locutory.kernel.audit import audit
 from locutory.kernel.auth import queries as tenants
 from locutory.kernel.auth.contract import Access, Tenant, TenantStatus
@@ -21,6 +24,7 @@ from locutory.kernel.crypto import Secrets
 from locutory.kernel.db import Database, Session
 from locutory.kernel.errors import ErrorClass, LocutoryError
 from locutory.kernel.failpoints import failpoint
+from locutory.kernel.http.replies import EngineRejectedError
 from locutory.kernel.jobs import Claimed, Context, Failure, JobSpec, enqueue
 from locutory.kernel.jobs.queue import hurry
 from locutory.products.calls.crm import queries
@@ -40,6 +44,7 @@ from locutory.products.calls.pipeline.models import SyncWatermark
 from locutory.products.calls.pipeline.queries import LEADS_OF, find_watermark
 from locutory.products.calls.pipeline.service.linking import link_calls
 
+log = structlog.get_logger(__name__)
 OVERLAP = timedelta(seconds=120)
 _PAGES = 40
 _AT_ONCE = 250
@@ -89,7 +94,7 @@ def sync_key(row: CrmConnection) -> str:
 
 def sync_of(row: CrmConnection, delay_s: float = 0.0) -> JobSpec:
     """The job of a connection's next sync; asking for it twice gives one."""
-    payload = {"connection_id": str(row.id)}
+    payload = {"connection_id": str(row.id), "look": row.looks}
     return JobSpec(kind=SYNC, payload=payload, dedupe_key=sync_key(row), delay_s=delay_s)
 
 
@@ -136,9 +141,11 @@ async def sync_now(access: Access) -> None:
 
 async def sync(ctx: Context) -> None:
     """The job of one sync. Refused credentials shut the queue, and this job stays in it."""
-    connection_id = UUID(ctx.payload["connection_id"])
     row, tenant = await _connected(ctx)
-    if row is None or tenant is None or row.id != connection_id or not row.enabled:
+    if row is None or not _is_next(row, ctx.payload):
+        return
+    if tenant is None or not row.enabled:
+        await ctx.finish(lambda tx: _end(tx, ctx.payload, None))
         return
     synced = Synced()
     try:
@@ -150,13 +157,13 @@ async def sync(ctx: Context) -> None:
     if synced.error is not None and synced.error.cls in _BLOCKING:
         await ctx.write(lambda tx: _note(tx, row, synced))
         raise synced.error
-    await ctx.finish(lambda tx: _end(tx, connection_id, synced))
+    await ctx.finish(lambda tx: _end(tx, ctx.payload, synced))
 
 
 async def give_up(tx: Session, job: Claimed, failure: Failure) -> None:
     """Say why there was no sync, and let the next one come later."""
     synced = Synced(error=LocutoryError(failure.detail, code=failure.code))
-    await _end(tx, UUID(job.payload["connection_id"]), synced)
+    await _end(tx, job.payload, synced)
 
 
 async def fetch_activities(ctx: Context) -> None:
@@ -167,10 +174,16 @@ async def fetch_activities(ctx: Context) -> None:
         lead = await leads.lead_row(session, lead_row)
     if row is None or tenant is None or lead is None or not row.enabled:
         return
-    client = client_of(row, tenant, ctx.services)
-    if lead.provider != row.provider or not client.writes:
+    if lead.provider != row.provider:
         return
-    found = await client.activities(lead.lead_id, limit=_ACTIVITIES)
+    try:
+        client = client_of(row, tenant, ctx.services)
+        found = await client.activities(lead.lead_id, limit=_ACTIVITIES)
+    except CrmUnsupported:
+        return
+    except (CrmRejected, EngineRejectedError) as error:  # such as a lead that is gone by now
+        log.warning("activities are refused", lead=str(lead_row), reason=error.detail)
+        found = ()
     secrets = ctx.services.get(Secrets)
 
     async def keep(tx: Session) -> None:
@@ -278,12 +291,19 @@ async def move_mark(tx: Session, place: _Place | None, name: str, stored: Stored
         mark.last_ok_at, mark.last_error = utc_now(), None
 
 
-async def _end(tx: Session, connection_id: UUID, synced: Synced) -> None:
-    """Note how the sync went, and queue the next one."""
+def _is_next(row: CrmConnection, payload: Mapping[str, Any]) -> bool:
+    """Whether this sync is the one that was to come: of two at a time one would never end."""
+    return str(row.id) == payload["connection_id"] and row.looks == payload["look"]
+
+
+async def _end(tx: Session, payload: Mapping[str, Any], synced: Synced | None) -> None:
+    """Note how the sync went, and queue the next one; where there was none, the round does."""
     row = await queries.find_connection(tx)
-    if row is None or row.id != connection_id:
+    if row is None or not _is_next(row, payload):
         return
     row.looks += 1
+    if synced is None:
+        return
     pause_s = await _note(tx, row, synced)
     if row.enabled:
         await enqueue(tx, sync_of(row, 0.0 if synced.more else pause_s))

@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -31,10 +31,6 @@ from locutory.kernel.jobs.contract import Priority
 from locutory.products.calls.leads.keeping import note_matched
 from locutory.products.calls.pipeline.addresses import audio_url, note_blocked, sealed_url
 from locutory.products.calls.pipeline.contract import NO_RECORDING, first_job
-from locutory.products.calls.pipeline.filters import Facts, Filters, refusal
-from locutory.products.calls.pipeline.lead_filter import LeadMode, Standing
-from locutory.products.calls.pipeline.queries import intake_filters
-from locutory.products.calls.pipeline.service.leads import NOT_SOUGHT, Sought, seek, standing
 from locutory.products.calls.pipeline.uploads import (
     MAX_SIDECAR_BYTES,
     keep_audio,
@@ -47,7 +43,6 @@ from locutory.products.calls.records.contract import (
     NO_CONSENT,
     CallUpserted,
     Consent,
-    LeadMatch,
     Stage,
     StageState,
     Status,
@@ -56,6 +51,12 @@ from locutory.products.calls.records.marks import mark_stale
 from locutory.products.calls.records.models import CallRecord
 from locutory.products.calls.records.phones import normalised
 from locutory.products.calls.records.service import runs
+from locutory.products.calls.sources.admitting import (
+    NO_LEAD,
+    Admission,
+    admission_of,
+    why_skipped,
+)
 from locutory.products.calls.sources.contract import CallOffer, Outcome, Taken, checked_callid
 from locutory.products.calls.sources.folder import callid_of
 from locutory.products.calls.sources.schemas import (
@@ -75,12 +76,6 @@ _NEW: dict[str, Any] = {
     for column in table_of(CallRecord).columns
 }
 _CHANGED_AUDIO = "source_changed"
-_NO_LEAD: Mapping[str, Any] = {
-    "lead_id": None,
-    "lead_match": LeadMatch.UNKNOWN,
-    "phone_key": None,
-    "phone_tail_key": None,
-}
 _FUTURE = timedelta(hours=24)
 _FRESH = timedelta(hours=24)
 _DAWN = 631_152_000_000  # 1990: a recorded call from before is a broken clock
@@ -103,7 +98,7 @@ async def take(
     """
     for offer in offers:
         checked_callid(offer.callid)
-    admission = await _admission(tx, offers, secrets)
+    admission = await admission_of(tx, offers, secrets)
     taken = [await _take_one(tx, offer, secrets, admission, actor, priority) for offer in offers]
     rows = (admission.leads[one.callid].row for one in taken if one.callid in admission.leads)
     await note_matched(tx, filter(None, rows))
@@ -131,28 +126,6 @@ async def take_by_age(
         if some:
             taken += await take(tx, some, actor=actor, secrets=secrets, priority=priority)
     return taken
-
-
-@dataclass(frozen=True, slots=True)
-class _Admission:
-    """What offers are judged by: the business's filters, and the leads that have their numbers."""
-
-    filters: Filters
-    standing: Standing
-    leads: Mapping[str, Sought]
-
-    def sought(self, callid: str) -> Sought:
-        """What came of looking for a call's lead."""
-        return self.leads.get(callid, NOT_SOUGHT)
-
-
-async def _admission(tx: Session, offers: Sequence[CallOffer], secrets: Secrets) -> _Admission:
-    filters, asked = await intake_filters(tx)
-    found: Mapping[str, Sought] = {}
-    if asked.mode is not LeadMode.OFF:
-        phones = {offer.callid: offer.customer_phone for offer in offers if offer.customer_phone}
-        found = await seek(tx, phones, secrets)
-    return _Admission(filters, await standing(tx, asked), found)
 
 
 async def unchanged(session: Session, offers: Sequence[CallOffer], secrets: Secrets) -> set[str]:
@@ -305,7 +278,7 @@ async def _take_one(
     tx: Session,
     offer: CallOffer,
     secrets: Secrets,
-    admission: _Admission,
+    admission: Admission,
     actor: str,
     priority: int,
 ) -> Taken:
@@ -326,7 +299,7 @@ async def _take_one(
     else:
         described = _described(record.tenant_id, record.id, offer, secrets, flags=record.flags)
         if described["customer_phone_hash"] != record.customer_phone_hash:
-            described |= {**_NO_LEAD, **admission.sought(offer.callid).values}
+            described |= {**NO_LEAD, **admission.sought(offer.callid).values}
         for column, value in described.items():
             setattr(record, column, value)
         record.source_hash = digest
@@ -349,11 +322,11 @@ async def _take_one(
     return Taken(callid=record.callid, id=str(record.id), outcome=outcome)
 
 
-async def _begin(tx: Session, record: CallRecord, offer: CallOffer, admission: _Admission) -> None:
+async def _begin(tx: Session, record: CallRecord, offer: CallOffer, admission: Admission) -> None:
     """Work a call whose recording came after it, if the business's filters let it in."""
     consent = offer.consent or Consent(record.consent)
     matched = record.lead_id is not None
-    skipped = _why_skipped(replace(offer, consent=consent), admission, matched=matched)
+    skipped = why_skipped(replace(offer, consent=consent), admission, matched=matched)
     if skipped is None:
         await runs.send(tx, record, Stage.TRANSCRIBE)
         return
@@ -368,12 +341,12 @@ async def _create(
     offer: CallOffer,
     digest: str,
     secrets: Secrets,
-    admission: _Admission,
+    admission: Admission,
     priority: int,
 ) -> Taken:
     id_, now = new_id(), utc_now()
     lead = admission.sought(offer.callid)
-    skipped = _why_skipped(offer, admission, matched=lead.matched)
+    skipped = why_skipped(offer, admission, matched=lead.matched)
     kept = offer
     if skipped == NO_CONSENT:  # what came along is not even kept
         kept = replace(offer, audio=None, sidecar_key=None)
@@ -409,29 +382,6 @@ async def _create(
         await enqueue(tx, _drop(id_))
     await emit(tx, CallUpserted(callid=offer.callid, status=row["status"], created=True))
     return Taken(callid=offer.callid, id=str(id_), outcome=Outcome.CREATED)
-
-
-def _why_skipped(offer: CallOffer, admission: _Admission, *, matched: bool) -> str | None:
-    """Why a new call is not worked: it has nothing to hear, or the business's filters say so."""
-    if not (offer.audio or offer.audio_url or offer.sidecar_key):
-        return NO_RECORDING
-    started, ended = offer.started_at, offer.ended_at
-    duration_s = None
-    if started is not None and ended is not None and ended > started:
-        duration_s = (ended - started).total_seconds()
-    return refusal(
-        admission.filters,
-        Facts(
-            callid=offer.callid,
-            direction=offer.direction,
-            disposition=offer.disposition,
-            agent_id=offer.agent_id,
-            duration_s=duration_s,
-            consent=offer.consent or Consent.UNKNOWN,
-            lead_matched=matched,
-        ),
-        admission.standing,
-    )
 
 
 def _drop(call_id: UUID) -> JobSpec:
