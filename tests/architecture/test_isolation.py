@@ -89,12 +89,7 @@ _TEMPLATE = {
 }
 _SITE = "https://portal.example.org"
 _LONG_AGO = {"from": "2001-01-01T00:00:00Z", "to": "2001-02-01T00:00:00Z"}
-_CRM = {
-    "provider": "leadsquared",
-    "url": "https://crm.example.com",
-    "credentials": {"access_key": "a key", "secret_key": "a secret"},
-    "enabled": False,
-}
+_CRM = {"provider": "csv", "path": "/srv/leads/leads.csv", "enabled": False}
 _TALK = {"messages": [{"role": "user", "content": "Hello?"}]}
 _EMBED_KEY = {"name": "Portal", "scopes": ["calls:read"], "origins": [_SITE]}
 BODIES: dict[str, dict[str, Any]] = {

@@ -231,7 +231,8 @@ def _place(mark: SyncWatermark | None, settings: CrmSettings) -> tuple[Window, s
     since = settings.since
     if kept.get("ts"):
         since = max(since, datetime.fromisoformat(kept["ts"]))
-    return Window(since, max(utc_now(), since + timedelta(seconds=1))), None
+    now = utc_now()
+    return Window(min(since, now - timedelta(seconds=1)), now), None
 
 
 @dataclass(frozen=True, slots=True)
