@@ -294,7 +294,8 @@ async def move_mark(tx: Session, place: _Place | None, name: str, stored: Stored
 
 def _is_next(row: CrmConnection, payload: Mapping[str, Any]) -> bool:
     """Whether this sync is the one that was to come: of two at a time one would never end."""
-    return str(row.id) == payload["connection_id"] and row.looks == payload["look"]
+    wanted = (payload["connection_id"], payload["look"])
+    return (str(row.id), row.looks) == wanted
 
 
 async def _end(tx: Session, payload: Mapping[str, Any], synced: Synced | None) -> None:
