@@ -22,7 +22,7 @@ from sqlalchemy import insert, select  # noqa: E402
 
 from benches.rag import D, Ours, clustered  # noqa: E402
 from locutory.capabilities.interactions.contract import Role, Transcript, Turn  # noqa: E402
-from locutory.capabilities.knowledge import fusion, queries, service  # noqa: E402
+from locutory.capabilities.knowledge import fusion, near, queries, service  # noqa: E402
 from locutory.capabilities.knowledge.contract import (  # noqa: E402
     EVERYTHING,
     Filing,
@@ -154,7 +154,7 @@ async def stored(folder: Path, count: int) -> dict[str, Any]:
         began = time.perf_counter()
         await file(db, knowledge, f"fresh-{n}", f"The zeppelin{n} has landed.")
         hits = await service.search(knowledge, db, "calls", f"zeppelin{n}")
-        assert [hit.source_id for hit in hits][:1] == [f"fresh-{n}"]
+        assert [hit.source_id for hit in hits.hits][:1] == [f"fresh-{n}"]
         fresh.append(time.perf_counter() - began)
     await fill(db, count // 2, count)
     await storage.close()
@@ -172,7 +172,7 @@ async def restart(folder: Path) -> dict[str, Any]:
     began = time.perf_counter()
     storage, db = await opened(folder)
     knowledge = Knowledge.of(Embedded384(), EmbeddedVectors())
-    hits = await service.search(knowledge, db, "calls", questions()[0])
+    hits = (await service.search(knowledge, db, "calls", questions()[0])).hits
     ready = time.perf_counter() - began
     view = await knowledge.vectors.current(db, "calls")
     assert hits
@@ -211,14 +211,17 @@ async def hybrid(count: int) -> dict[str, Any]:
         for n, name in enumerate(names):
             slip = name[:-2] + name[-1]  # a letter lost, so that no word is the same
             question = (f"When does the {name} come?", f"What about {slip}?")[n % 2]
-            near = await service._near(knowledge, db, "calls", question, EVERYTHING)
+            sought = near.Question(collection="calls", text=question, narrowing=EVERYTHING)
+            liked = (
+                await near.nearest(knowledge.vectors, None, knowledge.embedder_named, db, sought)
+            ).ids
             terms = " ".join(content_words(question))
             async with db.read() as session:
                 words = await queries.by_words(session, "calls", terms, EVERYTHING, limit=40)
                 lists = {
                     "words": list(words)[:10],
-                    "vectors": near[:10],
-                    "hybrid": [one for one, _ in fusion.fuse([list(words), near])[:10]],
+                    "vectors": liked[:10],
+                    "hybrid": [one for one, _ in fusion.fuse([list(words), liked])[:10]],
                 }
                 for kind, ids in lists.items():
                     sources = await queries.sources_of(session, ids)

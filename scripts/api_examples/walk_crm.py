@@ -7,7 +7,7 @@ _LEAD = "/crm/{bid}/leads/{lead_id}"
 _ABOUT = {"lead_id": "L-2001"}
 _CRM = {
     "provider": "leadsquared",
-    "url": "https://crm.example.com",
+    "url": "$outside",
     "credentials": {"access_key": "the-access-key", "secret_key": "the-secret-key"},
     "settings": {"attributes": ["mx_Budget"]},
     "writeback": {"on_done": False},
@@ -28,7 +28,7 @@ STEPS: list[Step] = [
     asked(f"GET {_LEAD}/calls", "The calls with a lead", params={"limit": 1}, about=_ABOUT),
     asked("PUT /crm/{bid}/config", "Connect a CRM", _CRM),
     asked("GET /crm/{bid}/config", "How it is connected"),
-    asked("POST /crm/{bid}/test", "A CRM that does not answer"),
+    asked("POST /crm/{bid}/test", "Something answers there that is no CRM"),
     asked("POST /crm/{bid}/sync", "Read leads now", status=202),
     asked("POST /crm/{bid}/writeback/{callid}", "Write a call to its lead", status=202),
     asked("GET /crm/{bid}/status", "How it stands with the CRM"),

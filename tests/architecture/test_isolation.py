@@ -93,7 +93,7 @@ _CRM = {
     "provider": "leadsquared",
     "url": "https://crm.example.com",
     "credentials": {"access_key": "a key", "secret_key": "a secret"},
-    "enabled": False,
+    "enabled": True,
 }
 _TALK = {"messages": [{"role": "user", "content": "Hello?"}]}
 _EMBED_KEY = {"name": "Portal", "scopes": ["calls:read"], "origins": [_SITE]}

@@ -128,11 +128,6 @@ PLAUSIBLE = {  # where a type says too little for a request to get past the firs
     "response_format": None,
     "scheme": None,
     "secret": None,
-    "credentials": {"access_key": "a key", "secret_key": "a secret"},
-    "url": "https://crm.example.com/",
-    "path": None,
-    "settings": {},
-    "enabled": False,
 }
 ENDS_THE_SESSION = "/logout"
 ENDLESS = "/stream"

@@ -231,7 +231,8 @@ def _place(mark: SyncWatermark | None, settings: CrmSettings) -> tuple[Window, s
     since = settings.since
     if kept.get("ts"):
         since = max(since, datetime.fromisoformat(kept["ts"]))
-    return Window(since, max(utc_now(), since + timedelta(seconds=1))), None
+    now = utc_now()
+    return Window(min(since, now - timedelta(seconds=1)), now), None
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,7 +294,8 @@ async def move_mark(tx: Session, place: _Place | None, name: str, stored: Stored
 
 def _is_next(row: CrmConnection, payload: Mapping[str, Any]) -> bool:
     """Whether this sync is the one that was to come: of two at a time one would never end."""
-    return (str(row.id), row.looks) == (payload["connection_id"], payload["look"])
+    wanted = (payload["connection_id"], payload["look"])
+    return (str(row.id), row.looks) == wanted
 
 
 async def _end(tx: Session, payload: Mapping[str, Any], synced: Synced | None) -> None:

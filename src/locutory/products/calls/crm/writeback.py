@@ -58,10 +58,10 @@ async def ask(access: Access, callid: str, services: Services) -> WritebackRead:
     public_url = services.get(Settings).server.public_url
 
     async def store(tx: Session) -> WritebackRead:
+        record = await calls.get(tx, callid)
         row = await queries.get_connection(tx)
         if not row.enabled or row.provider == Provider.CSV:
             raise WriteBackUnavailable
-        record = await calls.get(tx, callid)
         found = await want(tx, row, record, actor=access.principal.key, public_url=public_url)
         return WritebackRead.model_validate(found)
 
