@@ -89,7 +89,7 @@ def built(folder: Path) -> FastAPI:
         )
         names = ("kind", "ended_at", "disposition", "status_detail", "channels", "true_stereo")
         more = ("language", "epoch", "custom", "created_at", "done_at", "transcript_version")
-        last = ("asr_quality", "legal_hold", "consent", "audio_purged_at")
+        last = ("asr_quality", "legal_hold", "consent", "audio_purged_at", "lead_id", "lead_match")
         return {
             **_light(record),
             **{name: getattr(record, name) for name in (*names, *more, *last)},
@@ -98,6 +98,7 @@ def built(folder: Path) -> FastAPI:
             "metrics": metric and {**metric.figures, "basis": metric.basis},
             "analysis": analysis and {**analysis.analysis, "_meta": analysis.meta},
             "scores": _scores(analysis) if analysis else [],
+            "crm": [],
             "reviews": [],
             "stages": runs.all(),
             "audio": _audio(bid, record),
