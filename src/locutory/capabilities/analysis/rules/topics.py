@@ -14,7 +14,7 @@ from locutory.capabilities.analysis.evidence import check
 from locutory.capabilities.analysis.rules.phrases import Phrases
 from locutory.capabilities.analysis.rules.phrasing import REMEMBERED, Line, lines_of
 from locutory.capabilities.analysis.rules.sentiment import NEGATIVE, POSITIVE, by_turn, mood
-from locutory.capabilities.analysis.rules.telling import agent_rings
+from locutory.capabilities.analysis.rules.telling import Stage, agent_rings, stage
 from locutory.capabilities.analysis.rules.wordbook import words_of
 from locutory.capabilities.analysis.rules.wording import listed, vocabulary
 from locutory.capabilities.interactions.contract import Role, Transcript, Turn
@@ -94,6 +94,8 @@ _LEANS = dict.fromkeys(
     False,
 )
 _LEAST_LEANING = 3.0
+# Topics that lean so far to a sale outweigh sentences of help; so little, they tell of help alone.
+_DENIES_AFTER, _TELLS_AFTER = 0.7, 0.4
 # What else a talk tends to be about, by its first topic; points for such a topic, and against
 # another.
 _ACCOMPANIES, _ALONE = 0.7, 0.4
@@ -218,6 +220,14 @@ def judge(case: Case) -> RuleAnswer:
             check(case.transcript, (line.turn.idx,), line.text[:_LONGEST]) for line in evidence
         ),
     )
+
+
+def is_after_sale(transcript: Transcript) -> bool:
+    """Whether a talk is about what was bought: its sentences tell, unless its topics deny it."""
+    leans, known = leaning(transcript), stage(transcript)
+    if leans is None or known is Stage.BEFORE:
+        return known is Stage.AFTER
+    return leans < (_DENIES_AFTER if known is Stage.AFTER else _TELLS_AFTER)
 
 
 def leaning(transcript: Transcript) -> float | None:
