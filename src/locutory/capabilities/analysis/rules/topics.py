@@ -307,7 +307,7 @@ def _opening(transcript: Transcript) -> frozenset[int]:
 def _moved(transcript: Transcript) -> tuple[list[Turn], list[Turn]]:
     """The turns with which a customer comes back to a grievance, and to a pleasure."""
     scored = [one for one in by_turn(transcript) if one.turn.role is Role.CUSTOMER]
-    whole = mood(scored, transcript.duration_ms)
+    whole = mood(scored, transcript)
     grieved = [one.turn for one in scored if one.value < _GRIEVED] if whole <= NEGATIVE else []
     delighted = [one.turn for one in scored if one.value > -_GRIEVED] if whole > POSITIVE else []
     return (
