@@ -49,8 +49,9 @@ _NEED_VERB = (
 # about it" is a way to leave, and what a customer of a service wants done is no need to buy.
 _ACQUIRES = (
     r"(?:buy|get|have|find|rent|hire|book|order|learn|start|join|install|build|renovate|insure"
-    r"|invest|move|sell|open|replace|switch|upgrade|sign up|put in|set up|go (?:to|for|on|with|from)"
-    r"|bring (?:it|that|this|our|the|down)|see (?:an?|the|some)|improve|reduce|automate|plan)"
+    r"|invest|move|sell|open|replace|switch|upgrade|sign up|put in|set up"
+    r"|go (?:to|for|on|with|from)|bring (?:it|that|this|our|the|down)|see (?:an?|the|some)"
+    r"|improve|reduce|automate|plan)"
 )
 _NOT_A_NEED = (
     rf"(?! to (?!{_ACQUIRES}\b))"
@@ -123,8 +124,8 @@ _BUDGET_WITH_AMOUNT = cue(
 # Of somebody else's spending, or a form's approval, nothing follows.
 _BARE_BUDGET = cue(
     r"budget|can afford|could afford|set aside|willing to pay|(?:price|spending) (?:range|limit)",
-    r"(?:i|we)(?:'d|'m|'re|'ve| can| could| would| want to| am| are)? (?:\w+ ){0,2}(?:spend|spending"
-    r"|pay up to)",
+    r"(?:i|we)(?:'d|'m|'re|'ve| can| could| would| want to| am| are)? (?:\w+ ){0,2}(?:spend"
+    r"|spending|pay up to)",
     r"bajat|बजट",
 )
 _BARE_AUTHORITY = cue(

@@ -246,7 +246,6 @@ def weighted_mean(parts: Iterable[tuple[float, float]]) -> float | None:
 def judge(case: Case) -> RuleAnswer:
     """The `sentiment` agent by rules; a quarter or role without words is None, never 0."""
     scored = by_turn(case.transcript)
-    duration_ms = case.transcript.duration_ms
     overall = mood(scored, case.transcript)
     quarters = _quarters(scored, case.transcript.duration_ms)
     first, last = quarters[0], quarters[-1]

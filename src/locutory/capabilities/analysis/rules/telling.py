@@ -10,8 +10,8 @@ from locutory.capabilities.interactions.contract import Role, Transcript
 from locutory.kernel.words import words
 
 _LONGEST = 120
-# Of somebody who has bought already, a wish is a request for help, a day that of the help, and a boss
-# somebody to be told.
+# Of somebody who has bought already, a wish is a request for help, a day that of the help, and
+# a boss somebody to be told.
 BEFORE_SALES = frozenset({"authority", "need", "timeline"})
 _LEAST = 2
 _LONG_OPENING = 12
