@@ -144,7 +144,7 @@ _AUTHORITY = cue(
     r"|(?:ask|check with|discuss (?:it )?with|consult|talk to|speak to|speak with) (?:my|the|our)"
     r"|(?:puch|pooch)\w*"
     r"|involved|anyone else|anybody else|who else|on your own|sign-off|permission|go-ahead|green"
-    r" light|signatory|in charge|boss|has to agree|have to agree"
+    r" light|signatory|in charge|has to agree|have to agree"
     r"|needs? to agree|agrees|convince|run (?:it|this|that) (?:by|past)|handles? (?:the |all )?"
     r"(?:purchas\w+|buying|money|finances)|salah|(?:se|ke saath) (?:baat|discuss)|(?:से|के साथ)"
     r" (?:बात|चर्चा)"

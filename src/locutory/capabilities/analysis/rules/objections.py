@@ -50,7 +50,7 @@ _SOLD, _SUREST = 2.7, 1.6
 _SPOKEN, _RESISTED = 1.7, 0.4
 _ANSWERED, _CALLED_FOR = -0.7, -1.0
 _LONG, _FEWEST_TURNS, _MOST_TURNS = -2.0, 3, 40
-_UNLIKELY = -3.0
+_UNLIKELY = -2.3
 _LEAST_SPOKEN_OF = 4
 # A sentence hints at one thing, or two; what has words of its own comes first.
 _MOST_HINTED = 2

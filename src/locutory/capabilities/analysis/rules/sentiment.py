@@ -113,9 +113,9 @@ _CALM = 0.65
 # Kind words come easier than sharp ones.
 _POLITE = 0.5
 # Who is unwilling to buy is not displeased; of what was bought, sharp words are meant.
-_SHARP: Mapping[Stage, float] = {Stage.BEFORE: 0.5, Stage.UNCLEAR: 0.75, Stage.AFTER: 1.0}
+_SHARP: Mapping[Stage, float] = {Stage.BEFORE: 0.5, Stage.UNCLEAR: 0.9, Stage.AFTER: 1.2}
 # Delight exclaims, also where it only tells what happened.
-_EXCLAMATION, _MOST_EXCLAMATIONS = 0.4, 3
+_EXCLAMATION, _MOST_EXCLAMATIONS = 0.3, 3
 # An agent's apology tells what the customer must have felt, if no words of the customer do.
 _APOLOGY, _MOST_APOLOGIES = -0.35, 3
 _APOLOGISES = pattern(
@@ -283,8 +283,10 @@ def mood(scored: Sequence[TurnSentiment], transcript: Transcript) -> float:
         if s.turn.role is Role.AGENT
     )
     summed += _APOLOGY * min(_MOST_APOLOGIES, apologies)
-    exclaimed = sum(s.value >= 0 and "!" in s.turn.text for s in customers)
-    summed += _EXCLAMATION * min(_MOST_EXCLAMATIONS, exclaimed)
+    exclaimed = [s.turn for s in customers if s.value >= 0 and "!" in s.turn.text]
+    summed += _EXCLAMATION * math.fsum(
+        _THIRDS[_third(turn, transcript.duration_ms)] for turn in exclaimed[-_MOST_EXCLAMATIONS:]
+    )
     return math.tanh(summed / len(customers) ** _CALM)
 
 

@@ -235,7 +235,10 @@ def is_after_sale(transcript: Transcript) -> bool:
     leans, known = leaning(transcript), stage(transcript)
     if leans is None or known is Stage.BEFORE:
         return known is Stage.AFTER
-    return leans < (_DENIES_AFTER if known is Stage.AFTER else _TELLS_AFTER)
+    if known is Stage.AFTER:
+        return leans < _DENIES_AFTER
+    long = sum(bool(words(turn.text)) for turn in transcript.turns) >= _LONG_TURNS
+    return long and leans < _TELLS_AFTER
 
 
 def leaning(transcript: Transcript) -> float | None:
