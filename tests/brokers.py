@@ -41,6 +41,10 @@ class MockKafka:
         assert process.stdout is not None
         self.url = f"kafka://{process.stdout.readline().strip()}"
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def ensure(self, *topics: str) -> None:
         assert self._process.stdin is not None
         assert self._process.stdout is not None

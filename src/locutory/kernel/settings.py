@@ -29,6 +29,11 @@ class DatabaseSettings(BaseModel):
     )
     pool_size: int = Field(default=8, ge=1)
     busy_timeout_s: float = Field(default=10.0, gt=0)
+    answer_s: float = Field(
+        default=20.0,
+        gt=0,
+        description="PostgreSQL: a connection whose server is silent for so long is given up",
+    )
 
 
 class AuthSettings(BaseModel):

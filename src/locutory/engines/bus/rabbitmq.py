@@ -94,9 +94,9 @@ class RabbitMq:
         raise BusUnavailable("the broker closed the connection")
 
     async def check(self) -> None:
-        """Open the channel if it is not open."""
+        """Ask for something that changes nothing: an open channel may have a silent broker."""
         async with self._bounded():
-            await self._open()
+            await (await self._open()).set_qos()
 
     async def close(self) -> None:
         """Close the publishing connection."""

@@ -54,14 +54,21 @@ class _Waiting:
 class Storage:
     """The engines of one process and, on SQLite, its writer task. Open it, close it."""
 
-    def __init__(self, url: str, *, pool_size: int = 8, busy_timeout_s: float = 10.0) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        pool_size: int = 8,
+        busy_timeout_s: float = 10.0,
+        answer_s: float = 20.0,
+    ) -> None:
         self.url = url
         self.is_sqlite = is_sqlite(url)
         self.signals = Signals()
         self.shared: dict[str, Any] = {}  # what every session carries in its info
         self.quiet: set[str] = set()  # signals that reach other processes another way
         self._reader: AsyncEngine = read_engine(
-            url, pool_size=pool_size, busy_timeout_s=busy_timeout_s
+            url, pool_size=pool_size, busy_timeout_s=busy_timeout_s, answer_s=answer_s
         )
         self._writer = (
             sqlite_write_engine(url, busy_timeout_s=busy_timeout_s) if self.is_sqlite else None
@@ -78,6 +85,7 @@ class Storage:
             settings.database_url,
             pool_size=database.pool_size,
             busy_timeout_s=database.busy_timeout_s,
+            answer_s=database.answer_s,
         )
 
     async def open(self) -> None:

@@ -29,6 +29,7 @@ from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import AsyncAdaptedQueuePool, Pool
@@ -185,6 +186,8 @@ def is_storage_failure(error: BaseException) -> bool:
 
     PostgreSQL's drivers keep OperationalError for that; SQLite has it for faults of ours as well.
     """
+    if isinstance(error, PoolTimeout):
+        return True
     if not isinstance(error, DBAPIError):
         return False
     if error.connection_invalidated:
@@ -218,13 +221,20 @@ def _json(value: Any) -> str:
     return orjson.dumps(value).decode()
 
 
-def read_engine(url: str, *, pool_size: int, busy_timeout_s: float) -> AsyncEngine:
+def read_engine(url: str, *, pool_size: int, busy_timeout_s: float, answer_s: float) -> AsyncEngine:
     """The engine for reading (and, on PostgreSQL, writing)."""
     if not is_sqlite(url):
+        from locutory.kernel.db.patience import patient  # the driver is an extra
+
         return create_async_engine(
             url,
+            connect_args={
+                "async_creator_fn": patient(answer_s).connect,
+                "connect_timeout": max(2, round(min(answer_s, 10.0))),
+            },
             pool_size=pool_size,
             max_overflow=pool_size,
+            pool_timeout=answer_s,
             pool_pre_ping=True,
             json_serializer=_json,
             json_deserializer=orjson.loads,
