@@ -35,3 +35,10 @@ def test_the_figures_are_micro_averages() -> None:
     assert measure.f1(paired) == 0.5
     assert measure.agreement(paired) == 0.333
     assert measure.f1([_pair("", "")]) == 0.0
+
+
+def test_the_misses_of_blind_calls_are_never_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        measure.main(["--misses"])
+
+    assert "--seen" in capsys.readouterr().err

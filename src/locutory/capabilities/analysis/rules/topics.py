@@ -204,7 +204,8 @@ class _Found:
 def judge(case: Case) -> RuleAnswer:
     """The `topics` agent by rules; `share` is of the time in which somebody speaks with words."""
     heard, covered_ms, total_ms = _heard(case.transcript)
-    points = _points(heard, after_sale=is_after_sale(case.transcript))
+    leans = _leaning({key: one.points() for key, one in heard.items()})
+    points = _points(heard, after_sale=_is_after_sale(case.transcript, leans))
     spoken = sum(bool(words(turn.text)) for turn in case.transcript.turns)
     length = min(1.0, spoken / _LONG_TURNS)
     enough = _ENOUGH_SHORT + (_ENOUGH_LONG - _ENOUGH_SHORT) * length
@@ -232,7 +233,11 @@ def judge(case: Case) -> RuleAnswer:
 
 def is_after_sale(transcript: Transcript) -> bool:
     """Whether a talk is about what was bought: its sentences tell, unless its topics deny it."""
-    leans, known = leaning(transcript), stage(transcript)
+    return _is_after_sale(transcript, leaning(transcript))
+
+
+def _is_after_sale(transcript: Transcript, leans: float | None) -> bool:
+    known = stage(transcript)
     if leans is None or known is Stage.BEFORE:
         return known is Stage.AFTER
     if known is Stage.AFTER:
