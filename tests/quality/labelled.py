@@ -1,15 +1,27 @@
-"""The labelled calls of this folder, read as transcripts."""
+"""The labelled calls of this folder, the blind and the seen ones, read as transcripts."""
 
 import json
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
 from locutory.capabilities.interactions.contract import Role, Transcript, Turn
 from locutory.kernel.provenance import Provenance, Source
 
-FOLDER = Path(__file__).parent / "transcripts"
+
+class Split(StrEnum):
+    """What may be done with calls: rules are judged by the blind ones, and learn from the seen."""
+
+    BLIND = "blind"
+    SEEN = "seen"
+
+
+FOLDERS = {
+    Split.BLIND: Path(__file__).parent / "transcripts",
+    Split.SEEN: Path(__file__).parent / "seen",
+}
 SENTIMENTS = ("negative", "neutral", "positive")
 ELEMENTS = ("budget", "authority", "need", "timeline")
 OBJECTIONS = frozenset(
@@ -70,9 +82,10 @@ class LabelledCall:
 
 
 @cache
-def labelled_calls() -> tuple[LabelledCall, ...]:
-    """Every labelled call, by id."""
-    return tuple(_read(path) for path in sorted(FOLDER.glob("*.json")))
+def labelled_calls(*splits: Split) -> tuple[LabelledCall, ...]:
+    """The labelled calls of these splits, or every one; by id."""
+    paths = (path for split in splits or Split for path in FOLDERS[split].glob("*.json"))
+    return tuple(_read(path) for path in sorted(paths, key=lambda path: path.stem))
 
 
 def _read(path: Path) -> LabelledCall:

@@ -5,17 +5,19 @@ from itertools import pairwise
 import pytest
 from tests.quality.labelled import (
     ELEMENTS,
-    FOLDER,
+    FOLDERS,
     OBJECTIONS,
     SENTIMENTS,
     TOPICS,
+    Split,
     labelled_calls,
     transcript_of,
 )
 
 
-def test_the_set_is_large_and_mixed_enough_to_measure_by() -> None:
-    calls = labelled_calls()
+@pytest.mark.parametrize("split", Split)
+def test_each_set_is_large_and_mixed_enough_to_measure_by(split: Split) -> None:
+    calls = labelled_calls(split)
     languages = Counter(call.transcript.language for call in calls)
 
     assert len(calls) >= 66
@@ -28,7 +30,7 @@ def test_the_set_is_large_and_mixed_enough_to_measure_by() -> None:
 
 
 def test_labels_use_only_the_known_words() -> None:
-    for path in FOLDER.glob("*.json"):
+    for path in (path for folder in FOLDERS.values() for path in folder.glob("*.json")):
         data = json.loads(path.read_text(encoding="utf-8"))
 
         assert data["id"] == path.stem
@@ -38,11 +40,17 @@ def test_labels_use_only_the_known_words() -> None:
         assert set(data["labels"]["topics"]) <= TOPICS
 
 
+def test_no_call_is_both_blind_and_seen() -> None:
+    blind, seen = ({call.id for call in labelled_calls(split)} for split in Split)
+
+    assert not blind & seen
+
+
 def test_every_call_is_a_talk_of_two_people_in_order() -> None:
     for call in labelled_calls():
         turns = call.transcript.turns
 
-        assert 14 <= len(turns) <= 40, call.id
+        assert 14 <= len(turns) <= 60, call.id
         assert len({turn.role for turn in turns}) == 2, call.id
         assert [turn.idx for turn in turns] == list(range(len(turns))), call.id
         assert all(a.start_ms <= b.start_ms for a, b in pairwise(turns))

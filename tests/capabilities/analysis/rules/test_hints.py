@@ -70,6 +70,11 @@ def test_an_element_is_heard_without_its_name(talk: Talk, element: str, said: st
         ("budget", "We waited for up to two weeks."),
         ("authority", "Let me speak to your manager."),
         ("need", "I want my money back."),
+        ("need", "I need to send a letter first."),
+        ("need", "Do you have their number?"),
+        ("authority", "I gave it to my boss on Monday."),
+        ("budget", "He spends that on the car."),
+        ("timeline", "See you on Thursday."),
         ("timeline", "I rang you on Monday and nobody came."),
         ("timeline", "Are you open on Sunday?"),
     ],
@@ -129,6 +134,33 @@ def test_a_price_named_with_pleasure_is_no_objection(talk: Talk) -> None:
     call = talk("A: It's ninety pounds a month.", "C: Gosh, that's much less than I thought.")
 
     assert hinted(call) == []
+
+
+def test_a_hint_that_answers_a_question_is_weaker_than_one_that_answers_an_offer(
+    talk: Talk,
+) -> None:
+    said = "C: My cousin does it."
+    small_talk = ["A: Mind the step.", "C: Yes."] * 4
+
+    asked = talk(*small_talk, "A: Is anybody there already?", said)
+    offered = talk(*small_talk, "A: Shall I book you in?", said)
+
+    assert hinted(asked) == []
+    assert [row["type"] for row in hinted(offered)] == ["competitor"]
+
+
+def test_a_reason_that_is_waived_in_the_same_breath_is_none(talk: Talk) -> None:
+    offer = "A: Shall we go ahead?"
+
+    assert hinted(talk(offer, "C: That's two buses for me, but I don't mind.")) == []
+    assert hinted(talk(offer, "C: That's two buses for me, you see.")) != []
+
+
+def test_after_a_sale_a_boss_is_no_authority(talk: Talk) -> None:
+    said = "C: I'll have to ask my boss."
+
+    assert told(talk(*COMPLAINT, said))["authority"]["status"] == "not_asked"
+    assert told(talk("A: Good morning.", said))["authority"]["status"] == "partial"
 
 
 def test_who_complains_does_not_object(talk: Talk) -> None:

@@ -225,3 +225,26 @@ def test_an_apology_tells_what_the_customer_felt(talk: Talk) -> None:
 
 def test_a_worry_that_is_over_is_none() -> None:
     assert text_sentiment("I was worried")[0] > text_sentiment("I am worried")[0]
+
+
+def mood_of(transcript: Transcript) -> float:
+    overall: float = sentiment.judge(Case(transcript=transcript)).result["overall"]
+    return overall
+
+
+def test_delight_exclaims_without_a_word_of_feeling(talk: Talk) -> None:
+    said = "The boys have been drawing it all week"
+
+    assert mood_of(talk("A: Hello.", f"C: {said}!")) > mood_of(talk("A: Hello.", f"C: {said}."))
+
+
+def test_an_angry_exclamation_is_no_delight(talk: Talk) -> None:
+    assert mood_of(talk("A: Hello.", "C: This is a disgrace!")) < sentiment.NEGATIVE
+
+
+def test_sharp_words_count_less_before_a_sale_than_after(talk: Talk) -> None:
+    said = "C: I'm not happy about it."
+    sale = talk("A: Would you like a demo?", "C: How much is the big package?", said)
+    help_ = talk("A: Has the parcel been delivered?", "C: The tracking number is wrong.", said)
+
+    assert mood_of(help_) < mood_of(sale) < 0

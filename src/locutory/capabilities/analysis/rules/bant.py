@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from locutory.capabilities.analysis.contract import MAX_RULE_CONFIDENCE, Case, RuleAnswer
-from locutory.capabilities.analysis.rules import elements, telling
+from locutory.capabilities.analysis.rules import elements, telling, topics
 from locutory.capabilities.analysis.rules.elements import Element
 from locutory.capabilities.analysis.rules.matching import cue, says, straight
 from locutory.capabilities.analysis.rules.phrasing import sentences_of
@@ -62,7 +62,7 @@ class _Finding:
 
 def judge(case: Case) -> RuleAnswer:
     """The `bant` agent by rules. Only what a known customer says counts; an agent merely asks."""
-    after = telling.stage(case.transcript) is telling.Stage.AFTER
+    after = topics.is_after_sale(case.transcript)
     found = {
         name: _row(_judge(element, case.transcript, after_sales=after))
         for name, element in elements.ELEMENTS.items()

@@ -45,19 +45,22 @@ _NEED_VERB = (
     r"|planning (?:to (?:buy|get|build|renovate|invest|upgrade|open)|on (?:buying|getting)))"
 )
 
-# "I need to think about it" is a way to leave, not a need.
+# What is wanted is a thing, or to do what one does with a thing that is to be had: "I need to think
+# about it" is a way to leave, and what a customer of a service wants done is no need to buy.
+_ACQUIRES = (
+    r"(?:buy|get|have|find|rent|hire|book|order|learn|start|join|install|build|renovate|insure"
+    r"|invest|move|sell|open|replace|switch|upgrade|sign up|put in|set up"
+    r"|go (?:to|for|on|with|from)|bring (?:it|that|this|our|the|down)|see (?:an?|the|some)"
+    r"|improve|reduce|automate|plan)"
+)
 _NOT_A_NEED = (
+    rf"(?! to (?!{_ACQUIRES}\b))"
+    r"(?! (?:to )?(?:get (?:my|it|this|that|back|through|hold)|have (?:my|it|this|that|to)"
+    r"|start (?:by|with)|sell (?:you|me)|move (?:my|it|the)|open (?:my|it|the))\b)"
     r"(?! (?:some |more |a bit of )?time\b)"
-    r"(?! (?:to )?(?:think|go|ask|check|talk|speak|know|discuss|confirm|leave|hang|complain"
-    r"|consult|decide|see(?! (?:a|an|the|some)\b))\b)"
-    # What a customer of a service wants is no need to buy.
-    r"(?! (?:to )?(?:(?:make|file|lodge|raise|register) (?:a |this )?complaint|say|thank|cancel"
-    r"|return"
-    r"|pay|report|reschedule|track|reset|close|complain|inform|tell|update|change my|move my|verify"
-    r"|wait|hear|apologi[sz]e|appreciate|be|reach|call|my|your|you|me|him|her|them|someone|somebody"
-    r"|a say|a refund|a full refund|a replacement|an explanation|a manager|an answer|an update|a"
-    r" callback"
-    r"|a call back|to the bank|help|some help|any help|assistance)\b)"
+    r"(?! (?:my|your|you|me|him|her|them|the (?:money|wrong|one)|someone|somebody|help|some help"
+    r"|any help|assistance|an? (?:say|refund|full refund|replacement|explanation|manager|answer"
+    r"|update|callback|call back))\b)"
 )
 _NEED_HINDI = (
     r"(?<!nahi\W)(?<!nahin\W)(?<!नहीं\W)(?:chahiye|chahie|ki zaroorat|ki zarurat|dhoondh\w*"
@@ -118,6 +121,21 @@ _BUDGET_WITH_AMOUNT = cue(
     r"|की|है|हो"
     r"|चलेगा|ठीक|दे|ले)\S*",
 )
+# Of somebody else's spending, or a form's approval, nothing follows.
+_BARE_BUDGET = cue(
+    r"budget|can afford|could afford|set aside|willing to pay|(?:price|spending) (?:range|limit)",
+    r"(?:i|we)(?:'d|'m|'re|'ve| can| could| would| want to| am| are)? (?:\w+ ){0,2}(?:spend"
+    r"|spending|pay up to)",
+    r"bajat|बजट",
+)
+_BARE_AUTHORITY = cue(
+    r"decid\w+|decision|decisions|decision maker|sign off|signs off|final (?:say|call|word)"
+    r"|faisla|nirnay|फैसला|फ़ैसला|निर्णय|sign-off|go-ahead|green light|signatory",
+    r"(?:i'm|i am|i'd be|as) (?:\w+ ){0,2}(?:owner|founder|director|proprietor|ceo|boss)",
+    r"(?:ask|check with|discuss (?:it )?with|consult|talk to|speak to|speak with) (?:my|our)",
+    r"(?:has|have|needs?) to agree|convince|run (?:it|this|that) (?:by|past)"
+    r"|handles? (?:the |all )?(?:purchas\w+|buying|money|finances)|salah|malik|मालिक",
+)
 _AUTHORITY = cue(
     r"decid\w+|decision|decisions|decision maker|approve|approves|approval|authori[sz]\w+"
     r"|sign off|signs off|signed off|final (?:say|call|word)|authority|faisla|nirnay"
@@ -126,7 +144,7 @@ _AUTHORITY = cue(
     r"|(?:ask|check with|discuss (?:it )?with|consult|talk to|speak to|speak with) (?:my|the|our)"
     r"|(?:puch|pooch)\w*"
     r"|involved|anyone else|anybody else|who else|on your own|sign-off|permission|go-ahead|green"
-    r" light|signatory|in charge|boss|has to agree|have to agree"
+    r" light|signatory|in charge|has to agree|have to agree"
     r"|needs? to agree|agrees|convince|run (?:it|this|that) (?:by|past)|handles? (?:the |all )?"
     r"(?:purchas\w+|buying|money|finances)|salah|(?:se|ke saath) (?:baat|discuss)|(?:से|के साथ)"
     r" (?:बात|चर्चा)"
@@ -142,7 +160,7 @@ ELEMENTS: dict[str, Element] = {
             r"|can't afford|cannot afford|can not afford|(?:budget|bajat) (?:nahi|nahin)|बजट नहीं"
         ),
         value=lambda text, asked: find_money(text) or (find_number(text) if asked else None),
-        bare=_BUDGET,
+        bare=_BARE_BUDGET,
     ),
     "authority": Element(
         name="authority",
@@ -156,7 +174,7 @@ ELEMENTS: dict[str, Element] = {
         ),
         value=lambda text, asked: find_own_authority(text, asked=asked),
         hint=find_role,
-        bare=_AUTHORITY,
+        bare=_BARE_AUTHORITY,
     ),
     "need": Element(
         name="need",

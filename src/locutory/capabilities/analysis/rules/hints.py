@@ -28,6 +28,8 @@ def find(key: str, line: Line, ground: Ground) -> int | None:
     unless = said.get(f"{key}.unless")
     if unless is not None and unless.search(line.plain):
         return None
+    if said["any.waives"].search(line.plain):
+        return None
     presses = said.get(f"{key}.presses")
     pressed = presses.search(line.plain) if presses is not None else None
     if pressed is not None:

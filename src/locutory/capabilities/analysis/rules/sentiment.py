@@ -23,6 +23,7 @@ from locutory.capabilities.analysis.rules.phrasing import (
     pattern,
     sentences_of,
 )
+from locutory.capabilities.analysis.rules.telling import Stage, stage
 from locutory.capabilities.analysis.rules.wording import vocabulary
 from locutory.capabilities.interactions.contract import Role, Transcript, Turn
 from locutory.kernel.words import fold, words
@@ -105,12 +106,16 @@ _PHRASES: Mapping[str, float] = {
 }
 
 # How a talk ends says more than how it begins: weights of its thirds.
-_THIRDS = (0.7, 1.0, 1.4)
+_THIRDS = (0.8, 1.2, 1.7)
 # A mood is summed over the turns and divided by this power of their number: many calm turns do
 # not hush up a complaint, as a mean of them would.
 _CALM = 0.65
 # Kind words come easier than sharp ones.
-_POLITE = 0.65
+_POLITE = 0.5
+# Who is unwilling to buy is not displeased; of what was bought, sharp words are meant.
+_SHARP: Mapping[Stage, float] = {Stage.BEFORE: 0.5, Stage.UNCLEAR: 0.9, Stage.AFTER: 1.2}
+# Delight exclaims, also where it only tells what happened.
+_EXCLAMATION, _MOST_EXCLAMATIONS = 0.3, 3
 # An agent's apology tells what the customer must have felt, if no words of the customer do.
 _APOLOGY, _MOST_APOLOGIES = -0.35, 3
 _APOLOGISES = pattern(
@@ -241,8 +246,7 @@ def weighted_mean(parts: Iterable[tuple[float, float]]) -> float | None:
 def judge(case: Case) -> RuleAnswer:
     """The `sentiment` agent by rules; a quarter or role without words is None, never 0."""
     scored = by_turn(case.transcript)
-    duration_ms = case.transcript.duration_ms
-    overall = mood(scored, duration_ms)
+    overall = mood(scored, case.transcript)
     quarters = _quarters(scored, case.transcript.duration_ms)
     first, last = quarters[0], quarters[-1]
     strongest = sorted((s for s in scored if s.hits), key=lambda s: -abs(s.value))
@@ -261,13 +265,16 @@ def judge(case: Case) -> RuleAnswer:
     return RuleAnswer(result=result, confidence=_confidence(sum(s.hits for s in scored)))
 
 
-def mood(scored: Sequence[TurnSentiment], duration_ms: int) -> float:
+def mood(scored: Sequence[TurnSentiment], transcript: Transcript) -> float:
     """The call's mood: the customers', as an agent is friendly by trade; without them anybody's."""
     customers = [s for s in scored if s.turn.role is Role.CUSTOMER]
     if not customers:
         return weighted_mean((s.weight, s.value) for s in scored) or 0.0
+    sharp = _SHARP[stage(transcript)]
     summed = math.fsum(
-        _THIRDS[_third(s.turn, duration_ms)] * s.value * (_POLITE if s.value > 0 else 1.0)
+        _THIRDS[_third(s.turn, transcript.duration_ms)]
+        * s.value
+        * (_POLITE if s.value > 0 else sharp)
         for s in customers
     )
     apologies = sum(
@@ -276,6 +283,10 @@ def mood(scored: Sequence[TurnSentiment], duration_ms: int) -> float:
         if s.turn.role is Role.AGENT
     )
     summed += _APOLOGY * min(_MOST_APOLOGIES, apologies)
+    exclaimed = [s.turn for s in customers if s.value >= 0 and "!" in s.turn.text]
+    summed += _EXCLAMATION * math.fsum(
+        _THIRDS[_third(turn, transcript.duration_ms)] for turn in exclaimed[-_MOST_EXCLAMATIONS:]
+    )
     return math.tanh(summed / len(customers) ** _CALM)
 
 

@@ -10,8 +10,9 @@ from locutory.capabilities.interactions.contract import Role, Transcript
 from locutory.kernel.words import words
 
 _LONGEST = 120
-# Of somebody who has bought already, a wish is a request for help and a day is that of the help.
-BEFORE_SALES = frozenset({"need", "timeline"})
+# Of somebody who has bought already, a wish is a request for help, a day that of the help, and
+# a boss somebody to be told.
+BEFORE_SALES = frozenset({"authority", "need", "timeline"})
 _LEAST = 2
 _LONG_OPENING = 12
 _VALUES = {"budget": find_money, "authority": find_role, "timeline": find_date}

@@ -14,7 +14,7 @@ from locutory.capabilities.analysis.evidence import check
 from locutory.capabilities.analysis.rules.phrases import Phrases
 from locutory.capabilities.analysis.rules.phrasing import REMEMBERED, Line, lines_of
 from locutory.capabilities.analysis.rules.sentiment import NEGATIVE, POSITIVE, by_turn, mood
-from locutory.capabilities.analysis.rules.telling import agent_rings
+from locutory.capabilities.analysis.rules.telling import Stage, agent_rings, stage
 from locutory.capabilities.analysis.rules.wordbook import words_of
 from locutory.capabilities.analysis.rules.wording import listed, vocabulary
 from locutory.capabilities.interactions.contract import Role, Transcript, Turn
@@ -78,6 +78,8 @@ _ENOUGH_SHORT, _ENOUGH_LONG, _LONG_TURNS = 0.5, 2.5, 8
 # Every talk is about something; what a summary names beside it must be surer. What it adds by rank,
 # from a regression over the written calls.
 _BESIDE = (0.0, 1.4, 3.5)
+# However much is said, what has so much less said of it than the first is a passing mention.
+_LEAST_PART = 0.4
 # Whether a topic is one of a sale that is still to be made. A contract's end may be argued away,
 # so a cancellation leans to neither side.
 _LEANS = dict.fromkeys(
@@ -94,6 +96,11 @@ _LEANS = dict.fromkeys(
     False,
 )
 _LEAST_LEANING = 3.0
+# What is asked and priced after a sale belongs to the help.
+_OF_OFFERS = frozenset({"product_information", "pricing", "availability"})
+_SOLD_ALREADY = -2.0
+# Topics that lean so far to a sale outweigh sentences of help; so little, they tell of help alone.
+_DENIES_AFTER, _TELLS_AFTER = 0.7, 0.4
 # What else a talk tends to be about, by its first topic; points for such a topic, and against
 # another.
 _ACCOMPANIES, _ALONE = 0.7, 0.4
@@ -197,13 +204,17 @@ class _Found:
 def judge(case: Case) -> RuleAnswer:
     """The `topics` agent by rules; `share` is of the time in which somebody speaks with words."""
     heard, covered_ms, total_ms = _heard(case.transcript)
-    points = _points(heard)
+    leans = _leaning({key: one.points() for key, one in heard.items()})
+    points = _points(heard, after_sale=_is_after_sale(case.transcript, leans))
     spoken = sum(bool(words(turn.text)) for turn in case.transcript.turns)
     length = min(1.0, spoken / _LONG_TURNS)
     enough = _ENOUGH_SHORT + (_ENOUGH_LONG - _ENOUGH_SHORT) * length
     ranked = sorted(points, key=lambda key: (-points[key], key))[: len(_BESIDE)]
+    least = _LEAST_PART * points[ranked[0]] if ranked else 0.0
     kept = [
-        key for beside, key in zip(_BESIDE, ranked, strict=False) if points[key] >= enough + beside
+        key
+        for beside, key in zip(_BESIDE, ranked, strict=False)
+        if points[key] >= max(enough + beside, least)
     ]
     whole = max(total_ms, 1.0)
     rows = [_row(key, LABELS[key], heard[key].spoken_ms / whole) for key in kept]
@@ -218,6 +229,21 @@ def judge(case: Case) -> RuleAnswer:
             check(case.transcript, (line.turn.idx,), line.text[:_LONGEST]) for line in evidence
         ),
     )
+
+
+def is_after_sale(transcript: Transcript) -> bool:
+    """Whether a talk is about what was bought: its sentences tell, unless its topics deny it."""
+    return _is_after_sale(transcript, leaning(transcript))
+
+
+def _is_after_sale(transcript: Transcript, leans: float | None) -> bool:
+    known = stage(transcript)
+    if leans is None or known is Stage.BEFORE:
+        return known is Stage.AFTER
+    if known is Stage.AFTER:
+        return leans < _DENIES_AFTER
+    long = sum(bool(words(turn.text)) for turn in transcript.turns) >= _LONG_TURNS
+    return long and leans < _TELLS_AFTER
 
 
 def leaning(transcript: Transcript) -> float | None:
@@ -237,9 +263,12 @@ def _leaning(points: Mapping[str, float]) -> float | None:
     return sides[True] / whole if whole >= _LEAST_LEANING else None
 
 
-def _points(heard: Mapping[str, _Heard]) -> Mapping[str, float]:
+def _points(heard: Mapping[str, _Heard], *, after_sale: bool) -> Mapping[str, float]:
     """The points of each topic, those more that fit what the whole talk is about."""
-    points = {key: one.points() for key, one in heard.items()}
+    points = {
+        key: one.points() + (_SOLD_ALREADY if after_sale and key in _OF_OFFERS else 0.0)
+        for key, one in heard.items()
+    }
     leans = _leaning(points)
     towards = 0.0 if leans is None else _LEANT * (leans - 0.5)
     for key in points.keys() & _LEANS.keys():
@@ -275,6 +304,8 @@ def _heard(transcript: Transcript) -> tuple[Mapping[str, _Heard], float, float]:
     if agent_rings(transcript):
         heard["product_information"].beside += _PITCH
     grieved, delighted = _moved(transcript)
+    # Who is delighted with an offer praises nothing that was done.
+    delighted = [] if stage(transcript) is Stage.BEFORE else delighted
     for key, each, moments in (
         ("complaint", _GRIEVANCE, [lines_of(turn)[0] for turn in grieved]),
         # Who is pleased at the end is helped; who begins so calls to say it.
@@ -297,7 +328,7 @@ def _opening(transcript: Transcript) -> frozenset[int]:
 def _moved(transcript: Transcript) -> tuple[list[Turn], list[Turn]]:
     """The turns with which a customer comes back to a grievance, and to a pleasure."""
     scored = [one for one in by_turn(transcript) if one.turn.role is Role.CUSTOMER]
-    whole = mood(scored, transcript.duration_ms)
+    whole = mood(scored, transcript)
     grieved = [one.turn for one in scored if one.value < _GRIEVED] if whole <= NEGATIVE else []
     delighted = [one.turn for one in scored if one.value > -_GRIEVED] if whole > POSITIVE else []
     return (
